@@ -1,1 +1,19 @@
-//! principles
+//! The principle library, and verifiable principles with exact gold.
+//!
+//! A principle is *verifiable* when a program can measure how far a text adheres to it. Here that is a
+//! [`Measure`] (a countable quality) and a [`Direction`] (which end is better). Each pair can be said in many
+//! ways, and over any set of responses it has an exact [`gold`] verdict.
+//!
+//! Pure: no IO, clock, environment or global random state; what is random takes a seed or a generator.
+
+mod category;
+mod count;
+mod gold;
+mod lexicon;
+mod measure;
+mod text;
+
+pub use category::Category;
+pub use gold::{Gold, gold, gold_of_values};
+pub use measure::{Direction, Measure};
+pub use text::{count_words, trim_to_words};
