@@ -1,0 +1,216 @@
+//! The one seam between judging and models: messages go in, text comes out.
+
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::Sampling;
+
+/// Who speaks in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The instructions.
+    System,
+    /// The one who asks.
+    User,
+    /// The one who answers.
+    Assistant,
+}
+
+/// One turn of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// One text to generate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateJob {
+    /// The chat so far; the model writes the next assistant turn.
+    pub messages: Vec<Message>,
+    /// How to decode.
+    pub sampling: Sampling,
+    /// Whether the model may think first: the `enable_thinking` of chat templates.
+    pub thinking: bool,
+}
+
+/// Why a text ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// The model ended it.
+    Stop,
+    /// It ran into its limit of new tokens or into the end of the context.
+    Length,
+}
+
+/// A generated text and what it cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The assistant turn, thinking included, without stop tokens.
+    pub text: String,
+    /// Tokens read.
+    pub prompt_tokens: usize,
+    /// Tokens written.
+    pub completion_tokens: usize,
+    /// Why it ended.
+    pub finish: FinishReason,
+}
+
+/// Why a job yielded no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// Prompts are never cut: one that leaves no room for the answer is refused.
+    #[error(
+        "the prompt has {prompt_tokens} tokens and the answer may have {max_new_tokens}: \
+         expected at most {context} together"
+    )]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Tokens asked for.
+        max_new_tokens: usize,
+        /// Tokens the model can hold.
+        context: usize,
+    },
+    /// Whatever went wrong behind the seam, in its own words.
+    #[error("{0}")]
+    Backend(String),
+}
+
+/// A source of text: a local model, a remote one, a script.
+pub trait Generate: Send + Sync {
+    /// The name that records give as the judge.
+    fn name(&self) -> &str;
+
+    /// Answers every job: the result has one entry per job, in the order of the jobs, and a job that fails leaves
+    /// the others alone.
+    fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>>;
+}
+
+type Script = dyn Fn(&GenerateJob) -> Result<Completion, GenerateError> + Send + Sync;
+
+/// A [`Generate`] that answers from a script, for tests and examples.
+pub struct Scripted {
+    name: String,
+    script: Box<Script>,
+    seen: Mutex<Vec<GenerateJob>>,
+}
+
+impl Scripted {
+    /// Answers the first job with the first reply, and so on; later jobs get an error.
+    pub fn new<R: Into<String>>(replies: impl IntoIterator<Item = R>) -> Self {
+        let left: Mutex<std::collections::VecDeque<String>> =
+            Mutex::new(replies.into_iter().map(Into::into).collect());
+        Self::from_fn(move |job| {
+            let reply = left
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .pop_front();
+            reply
+                .map(|reply| completion(job, reply))
+                .ok_or_else(|| GenerateError::Backend("the script has no reply left".to_owned()))
+        })
+    }
+
+    /// Gives one reply to every job.
+    pub fn always(reply: impl Into<String>) -> Self {
+        let reply = reply.into();
+        Self::from_fn(move |job| Ok(completion(job, reply.clone())))
+    }
+
+    /// Answers each job by a function of it.
+    pub fn from_fn(
+        script: impl Fn(&GenerateJob) -> Result<Completion, GenerateError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: "scripted".to_owned(),
+            script: Box::new(script),
+            seen: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The jobs answered so far, in order.
+    pub fn seen(&self) -> Vec<GenerateJob> {
+        self.seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// A finished completion; tokens are counted as words, which is all that a script knows.
+fn completion(job: &GenerateJob, text: String) -> Completion {
+    let words = |text: &str| text.split_whitespace().count();
+    Completion {
+        prompt_tokens: job.messages.iter().map(|message| words(&message.content)).sum(),
+        completion_tokens: words(&text),
+        text,
+        finish: FinishReason::Stop,
+    }
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripted")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Generate for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>> {
+        self.seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend_from_slice(jobs);
+        jobs.iter().map(|job| (self.script)(job)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_read_in_order_and_then_ends() {
+        let job = GenerateJob {
+            messages: Vec::new(),
+            sampling: Sampling::default(),
+            thinking: true,
+        };
+        let model = Scripted::new(["one", "two words"]);
+        let texts: Vec<Option<String>> = model
+            .generate(&[job.clone(), job.clone(), job])
+            .into_iter()
+            .map(|result| result.ok().map(|completion| completion.text))
+            .collect();
+        assert_eq!(
+            texts,
+            [Some("one".to_owned()), Some("two words".to_owned()), None]
+        );
+        assert_eq!(model.seen().len(), 3);
+    }
+
+    #[test]
+    fn messages_have_the_wire_shape_of_chat_apis() {
+        let message = Message {
+            role: Role::System,
+            content: "hi".to_owned(),
+        };
+        assert_eq!(
+            serde_json::to_string(&message).unwrap(),
+            r#"{"role":"system","content":"hi"}"#
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! From a request to the messages that a model reads.
+
+use std::fmt::Write as _;
+
+use crate::generate::{Message, Role};
+use crate::mask::Mask;
+use crate::profile::{Layout, Profile};
+use crate::request::JudgeRequest;
+
+/// The chat that asks for a verdict: the profile's system text, unless it is empty, then the request.
+///
+/// # Panics
+/// `mask` was made for another number of responses.
+pub fn messages(profile: &Profile, request: &JudgeRequest, mask: &Mask) -> Vec<Message> {
+    assert_eq!(
+        mask.len(),
+        request.responses().len(),
+        "a mask belongs to one number of responses. This is a bug."
+    );
+    let mut messages = Vec::with_capacity(2);
+    if !profile.system.is_empty() {
+        messages.push(Message {
+            role: Role::System,
+            content: profile.system.clone(),
+        });
+    }
+    let content = match profile.layout {
+        Layout::Json => json_layout(request, mask),
+    };
+    messages.push(Message {
+        role: Role::User,
+        content,
+    });
+    messages
+}
+
+/// `{"principle": ..., "prompt": ..., "responses": {"model-1": ...}}`, responses in the order shown.
+fn json_layout(request: &JudgeRequest, mask: &Mask) -> String {
+    let mut out = String::from("{\"principle\": ");
+    push_json_string(&mut out, request.principle());
+    out.push_str(", \"prompt\": ");
+    push_json_string(&mut out, request.prompt());
+    out.push_str(", \"responses\": {");
+    for (position, &response) in mask.order().iter().enumerate() {
+        if position > 0 {
+            out.push_str(", ");
+        }
+        push_json_string(&mut out, &mask.label(position));
+        out.push_str(": ");
+        push_json_string(&mut out, &request.responses()[response].text);
+    }
+    out.push_str("}}");
+    out
+}
+
+/// A JSON string as Python's `json.dumps(..., ensure_ascii=False)` writes it: only the quote, the backslash and what
+/// lies below U+0020 are escaped. Spelt out, since the published weights depend on these bytes.
+fn push_json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..='\u{1f}' => {
+                write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes every write. This is a bug.");
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Response;
+
+    fn user_message(principle: &str, prompt: &str, texts: &[&str], mask: &Mask) -> String {
+        let responses = texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| Response::new(format!("n{i}"), *text))
+            .collect();
+        let request = JudgeRequest::new(principle, prompt, responses).unwrap();
+        let messages = messages(&Profile::published(""), &request, mask);
+        assert_eq!(messages.len(), 1, "an empty system text is no message");
+        messages.into_iter().next_back().unwrap().content
+    }
+
+    #[test]
+    fn the_user_message_shows_labels_in_order_and_never_names() {
+        let mask = Mask::published(3).unwrap();
+        assert_eq!(
+            user_message("Be brief.", "Why?", &["zero", "one", "two"], &mask),
+            r#"{"principle": "Be brief.", "prompt": "Why?", "responses": {"model-1": "one", "model-2": "zero", "model-3": "two"}}"#
+        );
+    }
+
+    #[test]
+    fn the_system_text_comes_first_unchanged() {
+        let request = JudgeRequest::new("p", "q", vec![Response::new("a", "x")]).unwrap();
+        let messages = messages(&Profile::published("\nJudge.\n"), &request, &Mask::identity(1));
+        assert_eq!(
+            (messages[0].role, messages[0].content.as_str()),
+            (Role::System, "\nJudge.\n")
+        );
+        assert_eq!(messages[1].role, Role::User);
+    }
+
+    #[test]
+    fn our_system_text_describes_what_the_parser_reads() {
+        let shape = r#"{"scores": {"model-1": 4, "model-2": 2}, "best-to-worst": ["model-1", "model-2"]}"#;
+        let verdict = crate::parse(shape, &Mask::identity(2)).unwrap();
+        assert!(crate::profile::SYSTEM_PROMPT.contains(shape));
+        assert_eq!(verdict.repairs, []);
+    }
+}
