@@ -11,9 +11,11 @@ mod count;
 mod gold;
 mod lexicon;
 mod measure;
+mod phrasings;
 mod text;
 
 pub use category::Category;
 pub use gold::{Gold, gold, gold_of_values};
 pub use measure::{Direction, Measure};
+pub use phrasings::{Phrasing, phrasings};
 pub use text::{count_words, trim_to_words};
