@@ -1,15 +1,8 @@
 //! The exact verdict of a verifiable principle.
 
-use crate::{Direction, Measure};
+use rewardanything_core::Gold;
 
-/// An exact verdict: what a perfect judge would say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gold {
-    /// One score in 1..=5 per text.
-    pub scores: Vec<f64>,
-    /// Indices of the texts, best first.
-    pub ranking: Vec<usize>,
-}
+use crate::{Direction, Measure};
 
 /// The gold verdict over `texts`: scores 1..=5 and a ranking of their indices, best first.
 ///

@@ -7,15 +7,18 @@
 //! Pure: no IO, clock, environment or global random state; what is random takes a seed or a generator.
 
 mod category;
+mod compose;
 mod count;
 mod gold;
+pub mod items;
 mod lexicon;
 mod measure;
 mod phrasings;
 mod text;
 
 pub use category::Category;
-pub use gold::{Gold, gold, gold_of_values};
+pub use compose::{Split, phrase};
+pub use gold::{gold, gold_of_values};
 pub use measure::{Direction, Measure};
 pub use phrasings::{Phrasing, phrasings};
 pub use text::{count_words, trim_to_words};
