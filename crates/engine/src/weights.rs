@@ -1,0 +1,345 @@
+//! Weights on disk: one safetensors file, or shards with an index, or bytes inside the binary.
+//!
+//! Only the headers are read at once. Each tensor is read when the model asks for it and converted to the compute
+//! type on the way, so loading never holds more than the model and one tensor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::Init;
+use candle_nn::var_builder::{SimpleBackend, VarBuilder};
+use safetensors::Dtype;
+use serde::Deserialize;
+
+use crate::{Config, EngineError};
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+/// Name of the only weights file of a small model.
+const SINGLE: &str = "model.safetensors";
+/// Name of the list of shards of a large one.
+const INDEX: &str = "model.safetensors.index.json";
+/// Longest header that is believed; the format's own limit.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// Where the tensors of a model lie.
+pub struct Weights<'a> {
+    sources: Vec<Source<'a>>,
+    tensors: BTreeMap<String, Entry>,
+}
+
+struct Source<'a> {
+    name: String,
+    data: Data<'a>,
+}
+
+enum Data<'a> {
+    File(Mutex<File>),
+    Bytes(&'a [u8]),
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// First byte in the file, and number of bytes.
+    start: u64,
+    len: usize,
+}
+
+/// One tensor in the header of a safetensors file.
+#[derive(Deserialize)]
+struct Header {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data_offsets: (u64, u64),
+}
+
+/// The list of shards.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights<'static> {
+    /// Reads the headers of a model folder's weights: `model.safetensors`, or else the shards that
+    /// `model.safetensors.index.json` lists.
+    ///
+    /// # Errors
+    /// A missing, truncated or malformed file, by name.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut weights = Self {
+            sources: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
+        let single = folder.join(SINGLE);
+        let index = folder.join(INDEX);
+        if single.exists() || !index.exists() {
+            weights.add_file(single)?;
+            return Ok(weights);
+        }
+        let file = index.display().to_string();
+        let bytes = std::fs::read(&index).map_err(|source| EngineError::Io {
+            file: file.clone(),
+            source,
+        })?;
+        let Index { weight_map } = serde_json::from_slice(&bytes).map_err(|error| EngineError::Json {
+            file: file.clone(),
+            message: error.to_string(),
+        })?;
+        let shards: BTreeSet<&String> = weight_map.values().collect();
+        for shard in shards {
+            // A shard is a neighbour of its index: a path elsewhere is a mistake or an attack.
+            if Path::new(shard)
+                .file_name()
+                .is_none_or(|name| name != shard.as_str())
+            {
+                let message = format!("{shard:?} is not a plain file name");
+                return Err(EngineError::Weights { file, message });
+            }
+            weights.add_file(folder.join(shard))?;
+        }
+        match weight_map
+            .keys()
+            .find(|name| !weights.tensors.contains_key(*name))
+        {
+            Some(name) => Err(EngineError::MissingTensor { name: name.clone() }),
+            None => Ok(weights),
+        }
+    }
+
+    fn add_file(&mut self, path: PathBuf) -> Result<()> {
+        let name = path.display().to_string();
+        let failed = |source| EngineError::Io {
+            file: name.clone(),
+            source,
+        };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(EngineError::MissingFile { path });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let length = file.metadata().map_err(failed)?.len();
+        self.add(name, Data::File(Mutex::new(file)), length)
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// Reads the header of the bytes of one safetensors file.
+    ///
+    /// # Errors
+    /// When the bytes are truncated or malformed.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
+        let mut weights = Self {
+            sources: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
+        weights.add(SINGLE.to_owned(), Data::Bytes(bytes), bytes.len() as u64)?;
+        Ok(weights)
+    }
+
+    fn add(&mut self, name: String, data: Data<'a>, length: u64) -> Result<()> {
+        let source = Source { name, data };
+        let malformed = |message: String| EngineError::Weights {
+            file: source.name.clone(),
+            message,
+        };
+        let truncated = |expected| EngineError::Truncated {
+            file: source.name.clone(),
+            expected,
+            got: length,
+        };
+        if length < 8 {
+            return Err(truncated(8));
+        }
+        let size = source.read(0, 8)?;
+        let header_len = u64::from_le_bytes(size.try_into().expect("8 bytes were read. This is a bug."));
+        if header_len > MAX_HEADER {
+            return Err(malformed(format!(
+                "a header of {header_len} bytes is not believable"
+            )));
+        }
+        let base = 8 + header_len;
+        if length < base {
+            return Err(truncated(base));
+        }
+        let header = source.read(8, header_len as usize)?;
+        let mut entries: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(&header).map_err(|error| malformed(format!("its header: {error}")))?;
+        entries.remove("__metadata__");
+        for (name, entry) in entries {
+            let header = Header::deserialize(entry)
+                .map_err(|error| malformed(format!("its header, tensor {name}: {error}")))?;
+            let len = header
+                .byte_len()
+                .ok_or_else(|| malformed(format!("tensor {name}: shape and offsets disagree")))?;
+            let end = base
+                .checked_add(header.data_offsets.1)
+                .ok_or_else(|| malformed(format!("tensor {name}: offsets")))?;
+            if end > length {
+                return Err(truncated(end));
+            }
+            let start = base + header.data_offsets.0;
+            let entry = Entry {
+                source: self.sources.len(),
+                dtype: header.dtype,
+                shape: header.shape,
+                start,
+                len,
+            };
+            self.tensors.insert(name, entry);
+        }
+        self.sources.push(source);
+        Ok(())
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether every tensor that a model of this configuration needs is there, in its shape and a readable format.
+    /// Tensors that it does not need are ignored.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingTensor`], [`EngineError::WrongShape`] or [`EngineError::UnsupportedDtype`].
+    pub fn check(&self, config: &Config) -> Result<()> {
+        for (name, expected) in config.tensors() {
+            let Some(entry) = self.tensors.get(&name) else {
+                return Err(EngineError::MissingTensor { name });
+            };
+            if entry.shape != expected {
+                return Err(EngineError::WrongShape {
+                    name,
+                    expected,
+                    got: entry.shape.clone(),
+                });
+            }
+            if candle_dtype(entry.dtype).is_none() {
+                return Err(EngineError::UnsupportedDtype {
+                    name,
+                    dtype: format!("{:?}", entry.dtype),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one tensor, in the given compute type.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingTensor`], [`EngineError::UnsupportedDtype`], or a failure to read.
+    pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        let Some(entry) = self.tensors.get(name) else {
+            return Err(EngineError::MissingTensor {
+                name: name.to_owned(),
+            });
+        };
+        let Some(stored) = candle_dtype(entry.dtype) else {
+            let dtype = format!("{:?}", entry.dtype);
+            return Err(EngineError::UnsupportedDtype {
+                name: name.to_owned(),
+                dtype,
+            });
+        };
+        let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
+        let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)?;
+        // Converted before it moves: a device may lack the conversion.
+        Ok(tensor.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    /// A builder that hands these tensors to a model, in the given compute type.
+    pub fn into_builder(self, dtype: DType, device: &Device) -> VarBuilder<'a> {
+        VarBuilder::from_backend(Box::new(self), dtype, device.clone())
+    }
+}
+
+impl Source<'_> {
+    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
+        let failed = |source| EngineError::Io {
+            file: self.name.clone(),
+            source,
+        };
+        match &self.data {
+            Data::Bytes(bytes) => {
+                let range = usize::try_from(start)
+                    .ok()
+                    .and_then(|start| Some(start..start.checked_add(len)?));
+                let part = range.and_then(|range| bytes.get(range));
+                Ok(part
+                    .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?
+                    .to_vec())
+            }
+            Data::File(file) => {
+                let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut part = vec![0; len];
+                file.seek(SeekFrom::Start(start)).map_err(failed)?;
+                file.read_exact(&mut part).map_err(failed)?;
+                Ok(part)
+            }
+        }
+    }
+}
+
+impl Header {
+    /// Length by the offsets, if it is also the length by shape and format.
+    fn byte_len(&self) -> Option<usize> {
+        let elements = self
+            .shape
+            .iter()
+            .try_fold(1_usize, |product, &n| product.checked_mul(n))?;
+        let bytes = elements.checked_mul(self.dtype.bitsize())?.checked_div(8)?;
+        let by_offsets = self.data_offsets.1.checked_sub(self.data_offsets.0)?;
+        (by_offsets == bytes as u64).then_some(bytes)
+    }
+}
+
+fn candle_dtype(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
+    }
+}
+
+impl SimpleBackend for Weights<'_> {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let tensor = self.get_unchecked(name, dtype, device)?;
+        if *tensor.shape() != shape {
+            let msg = format!("shape mismatch for {name}");
+            return Err(candle_core::Error::UnexpectedShape {
+                msg,
+                expected: shape,
+                got: tensor.shape().clone(),
+            });
+        }
+        Ok(tensor)
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
+        self.tensor(name, dtype, device).map_err(|error| match error {
+            EngineError::MissingTensor { name } => candle_core::Error::CannotFindTensor { path: name },
+            EngineError::Tensor(error) => error,
+            other => candle_core::Error::wrap(other),
+        })
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+}
