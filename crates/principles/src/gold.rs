@@ -7,8 +7,8 @@ use crate::{Direction, Measure};
 /// The gold verdict over `texts`: scores 1..=5 and a ranking of their indices, best first.
 ///
 /// With `v_i` the measured values, score `i` is `1 + round(4 (v_i - min) / (max - min))`, mirrored for
-/// [`Direction::Fewer`]; when all values are equal every score is 3. The ranking goes by value, so that it also
-/// orders texts of equal score; equal values stay in the given order.
+/// [`Direction::Fewer`]; when all values are equal every score is 3. The ranking goes by value, so that it
+/// also orders texts of equal score; equal values stay in the given order.
 ///
 /// ```
 /// use rewardanything_principles::{Direction, Measure, gold};

@@ -1,7 +1,8 @@
 //! A seeded builder of verifiable items from a pool of prompts with several responses each.
 //!
-//! Every item asks for one measure in one direction over responses that differ in it, so that its gold is exact
-//! and a judge can be right or wrong. Building the same pool with the same options gives the same items.
+//! Every item asks for one measure in one direction over responses that differ in it, so that its gold is
+//! exact and a judge can be right or wrong. Building the same pool with the same options gives the same
+//! items.
 
 use std::collections::HashSet;
 
@@ -73,7 +74,8 @@ pub struct BuildOptions {
 /// A request for a judge, with its exact answer.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Item {
-    /// Measure, direction and a hash of prompt and responses: stable over builds that choose the same content.
+    /// Measure, direction and a hash of prompt and responses: stable over builds that choose the same
+    /// content.
     pub id: String,
     /// The principle as the judge reads it.
     pub principle: String,
@@ -91,9 +93,10 @@ pub struct Item {
 
 /// Builds up to `options.items` items; see the module for what each promises.
 ///
-/// Measures and directions take turns, so that rare qualities get their share. An item needs `per_item` distinct
-/// responses of at least [`MIN_WORDS`] words, at least half of whose pairs differ in gold score. A prompt gives at
-/// most [`MAX_PER_PROMPT`] items and each measure once. Fewer items come back when the pool is used up.
+/// Measures and directions take turns, so that rare qualities get their share. An item needs `per_item`
+/// distinct responses of at least [`MIN_WORDS`] words, at least half of whose pairs differ in gold score. A
+/// prompt gives at most [`MAX_PER_PROMPT`] items and each measure once. Fewer items come back when the pool
+/// is used up.
 pub fn build(pool: &[PoolEntry], options: &BuildOptions) -> Vec<Item> {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut prompts: Vec<Candidates<'_>> = pool

@@ -214,10 +214,11 @@ impl Measure {
 
     /// True for the measures kept whole for evaluation on principles never trained on.
     ///
-    /// They are `sentence_length`, `quotes`, `negations`, `connectives` and `contractions`: each differs often
-    /// enough between real short answers to make a set, one is a composition of training qualities (words and
-    /// sentences), one is punctuation like several that are trained on, three are word lists like others that
-    /// are. The commonest wishes of people (length, lists, questions, politeness, numbers) stay in training.
+    /// They are `sentence_length`, `quotes`, `negations`, `connectives` and `contractions`: each differs
+    /// often enough between real short answers to make a set, one is a composition of training qualities
+    /// (words and sentences), one is punctuation like several that are trained on, three are word lists like
+    /// others that are. The commonest wishes of people (length, lists, questions, politeness, numbers) stay
+    /// in training.
     pub fn held_out(self) -> bool {
         matches!(
             self,
@@ -265,8 +266,8 @@ impl Measure {
 
     /// The value of [`measure`](Self::measure) as one digit, 0..=9.
     ///
-    /// Counts are exact up to 8 and 9 means nine or more. Words have the upper bounds 2, 5, 8, 12, 16, 21, 27,
-    /// 36, 48, and average sentences 3, 5, 7, 9, 12, 15, 18, 22, 28; level 9 lies above.
+    /// Counts are exact up to 8 and 9 means nine or more. Words have the upper bounds 2, 5, 8, 12, 16, 21,
+    /// 27, 36, 48, and average sentences 3, 5, 7, 9, 12, 15, 18, 22, 28; level 9 lies above.
     pub fn level(self, text: &str) -> u8 {
         self.level_of(self.measure(text))
     }

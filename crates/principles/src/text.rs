@@ -51,8 +51,8 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
 /// Ends of the sentences of one line, as byte offsets after their closing punctuation.
 ///
 /// A sentence ends at `.`, `!`, `?`, `…` or their full-width forms (with closing quotes, brackets and
-/// emphasis), followed by whitespace or the end of the line; a full stop after a common abbreviation, a single
-/// letter or nothing but digits (`1.` of a list) does not end one. The end of the line always does.
+/// emphasis), followed by whitespace or the end of the line; a full stop after a common abbreviation, a
+/// single letter or nothing but digits (`1.` of a list) does not end one. The end of the line always does.
 fn sentence_ends(line: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     let mut start = 0;
@@ -140,8 +140,9 @@ pub(crate) fn sentences(text: &str) -> impl Iterator<Item = &str> {
 
 /// The longest prefix of whole sentences and lines of at most `max` words, surrounding whitespace removed.
 ///
-/// When even the first sentence is longer, it is cut after its `max`-th word. Line breaks inside the prefix are
-/// kept, so that lists stay lists; a line that introduces nothing any more (a lone list marker) is dropped.
+/// When even the first sentence is longer, it is cut after its `max`-th word. Line breaks inside the prefix
+/// are kept, so that lists stay lists; a line that introduces nothing any more (a lone list marker) is
+/// dropped.
 ///
 /// ```
 /// use rewardanything_principles::trim_to_words;

@@ -1,10 +1,10 @@
 //! Sentence frames with slots, and the words that fill the slots.
 //!
-//! Slots: `{n}` the noun. Amounts that agree with the noun and point to the wanted end: `{much}` many, `{more}`,
-//! `{most}`, `{lots}` plenty of, `{high}`, `{higher}`, `{highest}`, `{desc}`ending; to the other end: `{unmuch}`,
-//! `{less}`, `{least}`, `{few}` hardly any. Verbs and values of the wanted end: `{reward}`, `{like}`, `{gains}`,
-//! `{strength}`, `{good}`, `{with}`, `{up}`, `{maximise}`, `{welcome}`. Agreement: `{amount}` number or amount, `{is}`,
-//! `{them}`.
+//! Slots: `{n}` the noun. Amounts that agree with the noun and point to the wanted end: `{much}` many,
+//! `{more}`, `{most}`, `{lots}` plenty of, `{high}`, `{higher}`, `{highest}`, `{desc}`ending; to the other
+//! end: `{unmuch}`, `{less}`, `{least}`, `{few}` hardly any. Verbs and values of the wanted end: `{reward}`,
+//! `{like}`, `{gains}`, `{strength}`, `{good}`, `{with}`, `{up}`, `{maximise}`, `{welcome}`. Agreement:
+//! `{amount}` number or amount, `{is}`, `{them}`.
 
 use super::nouns::Noun;
 use crate::Direction;
@@ -65,7 +65,7 @@ pub(super) const TRAIN: &[&str] = &[
 
 /// Frames kept for evaluation.
 pub(super) const HELD_OUT: &[&str] = &[
-    "{most} {n}: first place. {least} {n}: last place.",
+    "{most} {n}: first place; {least} {n}: last place.",
     "How would I choose? By counting {n}; {more} of {them} means a better rank.",
     "The winner is whoever manages the {most} {n}.",
     "Responses ought to be judged on {n}, where a {higher} {amount} is preferable.",

@@ -62,7 +62,8 @@ const HELD_OUT_ADDITIONS: &[&str] = &[
 /// A random way to say a principle: half of the time a hand-written phrasing, otherwise a composed one,
 /// sometimes with an irrelevant sentence before or after it, in lower case, or without its full stop.
 ///
-/// The same generator state gives the same phrase. [`Split::Train`] never yields a held-out phrasing or frame.
+/// The same generator state gives the same phrase. [`Split::Train`] never yields a held-out phrasing or
+/// frame.
 ///
 /// ```
 /// use rand::SeedableRng;

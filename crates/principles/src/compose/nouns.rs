@@ -1,7 +1,7 @@
 //! Names of the qualities, as they stand in frames.
 //!
-//! A name must mean the measure and nothing else: the gold of "short words" is not that of long ones reversed, so
-//! no opposites are listed.
+//! A name must mean the measure and nothing else: the gold of "short words" is not that of long ones
+//! reversed, so no opposites are listed.
 
 use crate::Measure;
 
@@ -39,7 +39,7 @@ fn names(measure: Measure) -> (&'static [&'static str], &'static [&'static str])
         ),
         Measure::SentenceLength => (
             &["words per sentence", "words in each sentence"],
-            &["sentence length", "length per sentence"],
+            &["sentence length", "average sentence length"],
         ),
         Measure::Lines => (
             &[
