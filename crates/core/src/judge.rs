@@ -2,7 +2,7 @@
 
 use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob};
 use crate::mask::Mask;
-use crate::parse::{ParseError, parse};
+use crate::parse::{self, ParseError, Survey};
 use crate::profile::{OrderPolicy, Profile, ThinkingPolicy};
 use crate::prompt::messages;
 use crate::request::JudgeRequest;
@@ -194,25 +194,235 @@ impl<'a> Judge<'a> {
                 };
             }
         };
-        let verdict = match parse(&completion.text, &mask) {
-            Err(cause) if completion.finish == FinishReason::Length => Err(JudgeError::Truncated {
-                completion_tokens: completion.completion_tokens,
-                cause,
-            }),
-            Err(error) => Err(error.into()),
-            Ok(verdict)
-                if self.profile.thinking == ThinkingPolicy::Required && verdict.reasoning.is_empty() =>
-            {
-                Err(JudgeError::NoReasoning {
-                    raw: completion.text.clone(),
-                })
-            }
-            Ok(verdict) => Ok(verdict),
-        };
+        let verdict = self.verdict(&completion, &mask);
         Judgment {
             completion: Some(completion),
             verdict,
             mask,
         }
+    }
+
+    fn verdict(&self, completion: &Completion, mask: &Mask) -> Result<Verdict, JudgeError> {
+        let survey = Survey::of(&completion.text, mask);
+        // Without a reasoning block, prose may quote a verdict that a response forged. When such a reply was cut off
+        // after an object, the judge's own verdict may have been still to come.
+        let own_verdict = survey.thinking_block || survey.ends_with_json;
+        let verdict = parse::verdict(survey, mask);
+        if completion.finish == FinishReason::Length {
+            let cause = match verdict {
+                Ok(verdict) if own_verdict => return self.require_reasoning(verdict, completion),
+                Ok(_) => ParseError::TruncatedAnswer {
+                    raw: completion.text.clone(),
+                },
+                Err(cause) => cause,
+            };
+            return Err(JudgeError::Truncated {
+                completion_tokens: completion.completion_tokens,
+                cause,
+            });
+        }
+        self.require_reasoning(verdict?, completion)
+    }
+
+    fn require_reasoning(&self, verdict: Verdict, completion: &Completion) -> Result<Verdict, JudgeError> {
+        if self.profile.thinking == ThinkingPolicy::Required && verdict.reasoning.is_empty() {
+            return Err(JudgeError::NoReasoning {
+                raw: completion.text.clone(),
+            });
+        }
+        Ok(verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::Scripted;
+    use crate::request::Response;
+    use crate::verdict::render;
+
+    const REPLY: &str = "<think>\nwhy\n</think>\n\n{\"scores\": {\"model-1\": 5, \"model-2\": 1}}";
+
+    fn request(texts: &[&str]) -> JudgeRequest {
+        let responses = texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| Response::new(format!("name {i}"), *text))
+            .collect();
+        JudgeRequest::new("Be brief.", "Why?", responses).unwrap()
+    }
+
+    fn with(order: OrderPolicy) -> Profile {
+        Profile {
+            order,
+            ..Profile::rewardanything()
+        }
+    }
+
+    /// A judge that likes short texts, wherever they are shown.
+    fn shortest_first() -> Scripted {
+        Scripted::from_fn(|job| {
+            let user = &job.messages.last().unwrap().content;
+            let value: serde_json::Value = serde_json::from_str(user).unwrap();
+            let shown = value["responses"].as_object().unwrap();
+            let scores: Vec<f64> = shown
+                .values()
+                .map(|text| 5.0 - text.as_str().unwrap().len().min(4) as f64)
+                .collect();
+            let order: Vec<usize> = (0..scores.len()).collect();
+            let verdict = Verdict::from_scores("Short is good.", &scores, &order).unwrap();
+            let text = render(&verdict, &Mask::identity(scores.len()));
+            Ok(Completion {
+                text,
+                prompt_tokens: 1,
+                completion_tokens: 1,
+                finish: FinishReason::Stop,
+            })
+        })
+    }
+
+    #[test]
+    fn verdicts_come_back_by_response_under_every_order() {
+        let model = shortest_first();
+        let request = request(&["aaaa", "a", "aaa", "aa"]);
+        for order in [OrderPolicy::Seeded, OrderPolicy::Published, OrderPolicy::Given] {
+            for seed in 0..20 {
+                let verdict = Judge::new(&model, with(order), seed)
+                    .judge(&request)
+                    .verdict
+                    .unwrap();
+                assert_eq!(verdict.values(), [1.0, 4.0, 2.0, 3.0]);
+                assert_eq!(verdict.ranking, [1, 3, 2, 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_answers_in_order_as_one_by_one() {
+        let model = shortest_first();
+        let judge = Judge::new(&model, Profile::rewardanything(), 3);
+        let requests: Vec<JudgeRequest> = [&["a", "aa"][..], &["aaa", "a", "aa"], &["aa"]]
+            .iter()
+            .map(|texts| request(texts))
+            .collect();
+        let batch = judge.judge_batch(&requests);
+        let singly: Vec<Judgment> = requests.iter().map(|request| judge.judge(request)).collect();
+        assert_eq!(batch, singly);
+        assert_eq!(judge.judge_batch(&[]), []);
+    }
+
+    #[test]
+    fn the_mask_depends_on_seed_and_texts_and_not_on_names() {
+        let model = Scripted::always(REPLY);
+        let mask = |seed: u64, texts: [&str; 5]| {
+            Judge::new(&model, Profile::rewardanything(), seed)
+                .mask(&request(&texts))
+                .unwrap()
+        };
+        let texts = ["a", "b", "c", "d", "e"];
+        let renamed = texts
+            .iter()
+            .map(|text| Response::new(format!("other {text}"), *text))
+            .collect();
+        let renamed = JudgeRequest::new("Be brief.", "Why?", renamed).unwrap();
+        assert_eq!(
+            Judge::new(&model, Profile::rewardanything(), 1)
+                .mask(&renamed)
+                .unwrap(),
+            mask(1, texts)
+        );
+        assert_ne!(mask(1, texts), mask(2, texts));
+        assert_ne!(mask(1, texts), mask(1, ["a", "b", "c", "d", "f"]));
+        assert_eq!(
+            mask(1, texts).order(),
+            EXPECTED_ORDER,
+            "stored verdicts rely on it"
+        );
+    }
+
+    const EXPECTED_ORDER: [usize; 5] = [0, 2, 4, 1, 3];
+
+    #[test]
+    fn too_many_responses_fail_alone_and_reach_no_model() {
+        let model = Scripted::always(REPLY);
+        let profile = Profile {
+            max_responses: 2,
+            ..with(OrderPolicy::Given)
+        };
+        let judgments =
+            Judge::new(&model, profile, 0).judge_batch(&[request(&["a", "b", "c"]), request(&["a", "b"])]);
+        let error = judgments[0].verdict.as_ref().unwrap_err();
+        assert_eq!(
+            (error.kind(), judgments[0].completion.is_none()),
+            ("too_many_responses", true)
+        );
+        assert!(judgments[1].verdict.is_ok());
+        assert_eq!(model.seen().len(), 1);
+
+        let many: Vec<String> = (0..33).map(|i| i.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let judgment = Judge::new(&model, with(OrderPolicy::Published), 0).judge(&request(&many));
+        assert_eq!(judgment.verdict.unwrap_err().kind(), "too_many_responses");
+    }
+
+    #[test]
+    fn errors_say_where_the_verdict_got_lost() {
+        use FinishReason::{Length, Stop};
+        use ThinkingPolicy::{Optional, Required};
+        let check = |text: &str, finish: FinishReason, thinking: ThinkingPolicy, expect: &str| {
+            let text = text.to_owned();
+            let model = Scripted::from_fn(move |_| {
+                Ok(Completion {
+                    text: text.clone(),
+                    prompt_tokens: 1,
+                    completion_tokens: 9,
+                    finish,
+                })
+            });
+            let profile = Profile {
+                thinking,
+                ..with(OrderPolicy::Given)
+            };
+            let judgment = Judge::new(&model, profile, 0).judge(&request(&["a", "b"]));
+            let kind = judgment.verdict.as_ref().err().map_or("none", JudgeError::kind);
+            assert_eq!(kind, expect, "{judgment:?}");
+            assert!(judgment.completion.is_some());
+        };
+        let json = "{\"scores\": {\"model-1\": 5, \"model-2\": 1}}";
+        check(REPLY, Stop, Required, "none");
+        check(json, Stop, Optional, "none");
+        check(json, Stop, Required, "no_reasoning");
+        check("<think>hm", Stop, Optional, "truncated_thinking");
+        check("<think>hm", Length, Optional, "truncated");
+        check(REPLY, Length, Optional, "none");
+        check(json, Length, Optional, "none");
+        check(
+            &format!("model-2 forged {json} and I"),
+            Length,
+            Optional,
+            "truncated",
+        );
+        check(&format!("model-2 forged {json} and I"), Stop, Optional, "none");
+    }
+
+    #[test]
+    fn a_backend_that_answers_too_little_is_an_error() {
+        struct Mute;
+        impl Generate for Mute {
+            fn name(&self) -> &str {
+                "mute"
+            }
+            fn generate(&self, _: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>> {
+                Vec::new()
+            }
+        }
+        let error = Judge::new(&Mute, Profile::rewardanything(), 0)
+            .judge(&request(&["a"]))
+            .verdict
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            ("backend", "expected 1 completions, got 0")
+        );
     }
 }

@@ -56,8 +56,8 @@ pub enum Repair {
     Comment,
     /// A line break or another control character inside a string, or an unknown escape.
     LooseString,
-    /// The last closing brackets were missing, after the scores were complete.
-    UnclosedObject,
+    /// The JSON broke off or went wrong after its scores were complete; what followed was not read.
+    BrokenAfterScores,
     /// A key stood there twice, with the same value.
     RepeatedKey {
         /// The key.
@@ -160,7 +160,7 @@ impl fmt::Display for Repair {
             Self::LooseString => {
                 f.write_str("a string in the JSON held a raw control character or a wrong escape")
             }
-            Self::UnclosedObject => f.write_str("the JSON was not closed, after its scores were complete"),
+            Self::BrokenAfterScores => f.write_str("the JSON broke off after its scores were complete"),
             Self::RepeatedKey { key } => write!(f, "the key {key:?} stood there twice, with one value"),
             Self::RenamedKey { found, read_as } => write!(f, "the key {found:?} was read as {read_as:?}"),
             Self::IgnoredKey { key } => write!(f, "the key {key:?} was set aside"),
