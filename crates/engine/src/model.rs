@@ -1,0 +1,313 @@
+//! A model folder, or the same files as bytes, as a [`Generate`].
+
+use std::path::Path;
+
+use candle_core::{DType, Device};
+use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
+
+use crate::chat::{Chat, ChatTemplate, TokenizerConfig};
+use crate::config::OneOrMany;
+use crate::generate::{TokenJob, TokenReply, generate};
+use crate::{Config, EngineError, Qwen3, Tokenizer, Weights};
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+/// How to load and run a model.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// The number format to compute in, whatever is on disk. On a CPU only f32 is fast: the library widens narrower
+    /// formats again at every product.
+    pub dtype: DType,
+    /// Where to compute.
+    pub device: Device,
+    /// Bound on rows times tokens, padding included, that run together. The cache of one token takes
+    /// `2 * layers * key-value heads * head width` numbers.
+    pub max_batch_tokens: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            dtype: DType::F32,
+            device: Device::Cpu,
+            max_batch_tokens: 16_384,
+        }
+    }
+}
+
+/// The files of a model folder, for a model that is built into the binary.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelBytes<'a> {
+    /// `config.json`.
+    pub config: &'a [u8],
+    /// `tokenizer.json`.
+    pub tokenizer: &'a [u8],
+    /// `tokenizer_config.json`, with the chat template.
+    pub tokenizer_config: &'a [u8],
+    /// `model.safetensors`.
+    pub weights: &'a [u8],
+    /// `judge.toml`, where the model has one.
+    pub profile: Option<&'a str>,
+}
+
+/// A model on this machine: messages in, text out.
+pub struct LocalModel {
+    name: String,
+    model: Qwen3,
+    chat: Chat,
+    stop: Vec<u32>,
+    max_batch_tokens: usize,
+    profile: Option<Profile>,
+}
+
+impl LocalModel {
+    /// Loads a folder in the Hugging Face layout: `config.json`, `tokenizer.json`, `tokenizer_config.json`, the chat
+    /// template (in the latter or in `chat_template.jinja`, which wins), `model.safetensors` or its shards, and where
+    /// present `generation_config.json` and `judge.toml`. The model is named after the folder.
+    ///
+    /// # Errors
+    /// Every variant of [`EngineError`] that names a file, field or tensor.
+    pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Self> {
+        let config = Config::from_json(&required(folder, "config.json")?)?;
+        let tokenizer = Tokenizer::from_bytes(&required(folder, "tokenizer.json")?)?;
+        let mut settings = TokenizerConfig::from_json(&required(folder, "tokenizer_config.json")?)?;
+        if let Some(template) = optional_text(folder, "chat_template.jinja")? {
+            settings.chat_template = Some(template);
+        }
+        let mut stop = config.eos_token_id.clone();
+        if let Some(bytes) = optional(folder, "generation_config.json")? {
+            stop.extend(generation_stops(&bytes)?);
+        }
+        let profile = optional_text(folder, "judge.toml")?;
+        let weights = Weights::open(folder)?;
+        weights.check(&config)?;
+        check_vocabulary(&tokenizer, &config)?;
+        let model = Qwen3::new(&config, weights.into_builder(options.dtype, &options.device))?;
+        let name = folder
+            .file_name()
+            .map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+        let mut loaded = Self::assemble(name.into_owned(), model, (tokenizer, settings), stop)?;
+        loaded.max_batch_tokens = options.max_batch_tokens;
+        loaded.profile = profile.as_deref().map(parse_profile).transpose()?;
+        Ok(loaded)
+    }
+
+    /// Loads a model from the bytes of its files. The bytes are not needed afterwards.
+    ///
+    /// # Errors
+    /// As [`LocalModel::from_folder`].
+    pub fn from_bytes(files: ModelBytes<'_>, name: impl Into<String>, options: &LoadOptions) -> Result<Self> {
+        let config = Config::from_json(files.config)?;
+        let tokenizer = Tokenizer::from_bytes(files.tokenizer)?;
+        let settings = TokenizerConfig::from_json(files.tokenizer_config)?;
+        let weights = Weights::from_bytes(files.weights)?;
+        weights.check(&config)?;
+        check_vocabulary(&tokenizer, &config)?;
+        let model = Qwen3::new(&config, weights.into_builder(options.dtype, &options.device))?;
+        let stop = config.eos_token_id.clone();
+        let mut loaded = Self::assemble(name.into(), model, (tokenizer, settings), stop)?;
+        loaded.max_batch_tokens = options.max_batch_tokens;
+        loaded.profile = files.profile.map(parse_profile).transpose()?;
+        Ok(loaded)
+    }
+
+    /// Puts a model and a chat together, for weights that are in memory already. It stops at `stop`.
+    pub fn from_parts(name: impl Into<String>, model: Qwen3, chat: Chat, stop: Vec<u32>) -> Self {
+        let max_batch_tokens = LoadOptions::default().max_batch_tokens;
+        Self {
+            name: name.into(),
+            model,
+            chat,
+            stop,
+            max_batch_tokens,
+            profile: None,
+        }
+    }
+
+    fn assemble(
+        name: String,
+        model: Qwen3,
+        text: (Tokenizer, TokenizerConfig),
+        mut stop: Vec<u32>,
+    ) -> Result<Self> {
+        let (tokenizer, settings) = text;
+        let Some(source) = &settings.chat_template else {
+            let message = "there is neither chat_template.jinja nor a chat_template in tokenizer_config.json";
+            return Err(EngineError::Template(message.to_owned()));
+        };
+        let template = ChatTemplate::new(source.as_str(), &settings)?;
+        stop.extend(
+            settings
+                .eos_token
+                .as_deref()
+                .and_then(|token| tokenizer.id(token)),
+        );
+        stop.sort_unstable();
+        stop.dedup();
+        Ok(Self::from_parts(
+            name,
+            model,
+            Chat::new(tokenizer, template),
+            stop,
+        ))
+    }
+
+    /// The profile that the model's `judge.toml` gives, where it has one.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// The model proper.
+    pub fn model(&self) -> &Qwen3 {
+        &self.model
+    }
+
+    /// Its tokenizer and chat template.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// The tokens that end a reply: of `generation_config.json`, `config.json` and `tokenizer_config.json` together.
+    pub fn stop_tokens(&self) -> &[u32] {
+        &self.stop
+    }
+
+    /// Continues prompts of tokens; see [`crate::generate`](fn@crate::generate).
+    ///
+    /// # Errors
+    /// Per job, as there.
+    pub fn generate_tokens(&self, jobs: &[TokenJob]) -> Vec<Result<TokenReply>> {
+        generate(&self.model, jobs, &self.stop, self.max_batch_tokens)
+    }
+
+    fn encode(&self, job: &GenerateJob) -> std::result::Result<TokenJob, GenerateError> {
+        let prompt = self
+            .chat
+            .encode(&job.messages, true, job.thinking)
+            .map_err(backend)?;
+        let context = self.config().max_position_embeddings;
+        if prompt.len() >= context {
+            let (prompt_tokens, max_new_tokens) = (prompt.len(), job.sampling.max_new_tokens);
+            return Err(GenerateError::PromptTooLong {
+                prompt_tokens,
+                max_new_tokens,
+                context,
+            });
+        }
+        Ok(TokenJob {
+            prompt,
+            sampling: job.sampling,
+            log_probabilities: false,
+        })
+    }
+
+    fn complete(
+        &self,
+        prompt_tokens: usize,
+        reply: &TokenReply,
+    ) -> std::result::Result<Completion, GenerateError> {
+        Ok(Completion {
+            text: self.chat.decode(&reply.tokens).map_err(backend)?,
+            prompt_tokens,
+            completion_tokens: reply.computed(),
+            finish: reply.finish(),
+        })
+    }
+}
+
+impl Generate for LocalModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A prompt that fills the context is refused. One that fits but leaves less room than `max_new_tokens` is
+    /// answered in the room there is, and a reply that reaches the end of it finishes as `Length`.
+    fn generate(&self, jobs: &[GenerateJob]) -> Vec<std::result::Result<Completion, GenerateError>> {
+        let encoded: Vec<_> = jobs.iter().map(|job| self.encode(job)).collect();
+        let valid: Vec<TokenJob> = encoded
+            .iter()
+            .filter_map(|job| job.as_ref().ok().cloned())
+            .collect();
+        let mut replies = self.generate_tokens(&valid).into_iter();
+        let answer = |job: std::result::Result<TokenJob, GenerateError>| {
+            let prompt_tokens = job?.prompt.len();
+            let reply = replies
+                .next()
+                .expect("every valid job has a reply. This is a bug.")
+                .map_err(backend)?;
+            self.complete(prompt_tokens, &reply)
+        };
+        encoded.into_iter().map(answer).collect()
+    }
+}
+
+impl std::fmt::Debug for LocalModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalModel")
+            .field("name", &self.name)
+            .field("config", self.config())
+            .finish_non_exhaustive()
+    }
+}
+
+fn backend(error: EngineError) -> GenerateError {
+    GenerateError::Backend(error.to_string())
+}
+
+fn check_vocabulary(tokenizer: &Tokenizer, config: &Config) -> Result<()> {
+    if tokenizer.size() > config.vocab_size {
+        return Err(EngineError::VocabularyTooLarge {
+            tokenizer: tokenizer.size(),
+            embedding: config.vocab_size,
+        });
+    }
+    Ok(())
+}
+
+fn parse_profile(text: &str) -> Result<Profile> {
+    toml::from_str(text).map_err(|error| EngineError::Profile(error.to_string()))
+}
+
+/// The stop tokens of a `generation_config.json`.
+fn generation_stops(bytes: &[u8]) -> Result<Vec<u32>> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        eos_token_id: Option<OneOrMany>,
+    }
+    let file: File = serde_json::from_slice(bytes).map_err(|error| EngineError::Json {
+        file: "generation_config.json".to_owned(),
+        message: error.to_string(),
+    })?;
+    Ok(file.eos_token_id.map(OneOrMany::into_vec).unwrap_or_default())
+}
+
+fn optional(folder: &Path, file: &str) -> Result<Option<Vec<u8>>> {
+    let path = folder.join(file);
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(EngineError::Io {
+            file: path.display().to_string(),
+            source,
+        }),
+    }
+}
+
+fn optional_text(folder: &Path, file: &str) -> Result<Option<String>> {
+    let text = optional(folder, file)?.map(String::from_utf8).transpose();
+    text.map_err(|error| EngineError::Io {
+        file: folder.join(file).display().to_string(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+    })
+}
+
+fn required(folder: &Path, file: &str) -> Result<Vec<u8>> {
+    optional(folder, file)?.ok_or_else(|| EngineError::MissingFile {
+        path: folder.join(file),
+    })
+}
