@@ -1,5 +1,6 @@
 //! Principle-following judging, pure: no IO, no clock, no environment, no tensors, no global random state.
 
+pub mod consensus;
 mod generate;
 mod gold;
 mod judge;
@@ -11,6 +12,7 @@ mod prompt;
 mod published;
 mod repair;
 mod request;
+pub mod reward;
 mod seeded;
 mod verdict;
 

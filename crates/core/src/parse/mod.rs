@@ -19,7 +19,7 @@ mod sections;
 mod survey;
 
 pub use error::{ParseError, Unscored};
-pub(crate) use survey::Survey;
+pub(crate) use survey::{JsonForm, Survey};
 
 use crate::mask::Mask;
 use crate::repair::Repair;
