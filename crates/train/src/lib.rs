@@ -1,1 +1,23 @@
-//! train
+//! Training of the judge: supervised fine-tuning on verifiable principles.
+//!
+//! A recipe ([`recipe::Recipe`], TOML) goes in, a model folder in the Hugging Face layout comes out. Data is made on
+//! the fly ([`examples`]) from real or self-made text; the gradient comes from hand-written passes ([`fused`]) whose
+//! plain twin is candle's autograd ([`candle_twin`]).
+
+pub mod adamw;
+pub mod bpe;
+pub mod candle_twin;
+pub mod checkpoint;
+pub mod encode;
+mod error;
+pub mod examples;
+pub mod fused;
+pub mod layout;
+pub mod load;
+pub mod pool;
+pub mod recipe;
+pub mod sequence;
+pub mod sft;
+pub mod synth;
+
+pub use error::TrainError;

@@ -1,0 +1,76 @@
+//! Rotary position embedding in the half-split ("NeoX") layout that Qwen3 uses.
+
+/// Cosines and sines for every position and frequency, computed in `f64`.
+#[derive(Clone, Debug)]
+pub struct RopeTable {
+    half: usize,
+    cos_sin: Vec<(f32, f32)>,
+}
+
+impl RopeTable {
+    /// A table for `positions` positions of heads of `head_dim` elements: angle `p * theta^(-2i / head_dim)`.
+    pub fn new(positions: usize, head_dim: usize, theta: f64) -> Self {
+        let half = head_dim / 2;
+        let mut cos_sin = Vec::with_capacity(positions * half);
+        for p in 0..positions {
+            for i in 0..half {
+                let angle = p as f64 * theta.powf(-2.0 * i as f64 / head_dim as f64);
+                cos_sin.push((angle.cos() as f32, angle.sin() as f32));
+            }
+        }
+        Self { half, cos_sin }
+    }
+
+    fn at(&self, position: usize) -> &[(f32, f32)] {
+        &self.cos_sin[position * self.half..(position + 1) * self.half]
+    }
+}
+
+/// Rotates `x` `[n, h, k]` in place; `positions` `[n]` gives each row's place in its sequence.
+///
+/// # Panics
+/// When a position lies outside the table or the lengths do not fit.
+pub fn rope_forward(x: &mut [f32], heads: usize, positions: &[usize], table: &RopeTable) {
+    rotate(x, heads, positions, table, 1.0);
+}
+
+/// Backward of [`rope_forward`], in place: the inverse rotation.
+///
+/// # Panics
+/// As [`rope_forward`].
+pub fn rope_backward(d_x: &mut [f32], heads: usize, positions: &[usize], table: &RopeTable) {
+    rotate(d_x, heads, positions, table, -1.0);
+}
+
+fn rotate(x: &mut [f32], heads: usize, positions: &[usize], table: &RopeTable, sign: f32) {
+    let width = heads * table.half * 2;
+    assert_eq!(x.len(), positions.len() * width, "rope: lengths do not fit");
+    for (row, &position) in x.chunks_exact_mut(width).zip(positions) {
+        let angles = table.at(position);
+        for head in row.chunks_exact_mut(table.half * 2) {
+            let (first, second) = head.split_at_mut(table.half);
+            for ((a, b), (cos, sin)) in first.iter_mut().zip(second).zip(angles) {
+                let (x, y, sin) = (*a, *b, sin * sign);
+                *a = x * cos - y * sin;
+                *b = y * cos + x * sin;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backward_undoes_forward_and_position_zero_is_the_identity() {
+        let table = RopeTable::new(8, 6, 10_000.0);
+        let x: Vec<f32> = (0..24).map(|i| i as f32 / 3.0 - 4.0).collect();
+        let mut y = x.clone();
+        rope_forward(&mut y, 2, &[0, 5], &table);
+        assert_eq!(x[..12], y[..12]);
+        assert!(x[12..] != y[12..]);
+        rope_backward(&mut y, 2, &[0, 5], &table);
+        assert!(x.iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}

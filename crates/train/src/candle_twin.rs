@@ -1,0 +1,63 @@
+//! The same loss and gradient as [`crate::fused`], by candle's autograd over the engine's model: plain, slow, and on
+//! any device candle knows.
+
+use crate::TrainError;
+use crate::layout::Layout;
+use crate::sequence::Sequence;
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarBuilder;
+use rewardanything_engine::{Batch, Cache, Config, OpsMode, Positions, Qwen3};
+use std::collections::HashMap;
+
+/// The weighted mean cross-entropy of the next tokens over `batch`; `gradient` is replaced.
+///
+/// # Errors
+/// Whatever candle says; a tensor that got no gradient at all is an error, since candle's fused operations lose
+/// gradients in silence.
+pub fn loss_and_gradient(
+    config: &Config,
+    layout: &Layout,
+    params: &[f32],
+    batch: &[Sequence],
+    gradient: &mut [f32],
+) -> Result<f64, TrainError> {
+    let device = Device::Cpu;
+    let mut vars = Vec::new();
+    let mut tensors = HashMap::new();
+    for t in &layout.tensors {
+        let var = Var::from_slice(&params[t.range.clone()], t.shape.as_slice(), &device)?;
+        tensors.insert(t.name.clone(), var.as_tensor().clone());
+        vars.push(var);
+    }
+    let model = Qwen3::new(config, VarBuilder::from_tensors(tensors, DType::F32, &device))?;
+    let inputs: Vec<&[u32]> = batch.iter().map(|s| &s.tokens[..s.tokens.len() - 1]).collect();
+    let rows = Batch::ragged(&inputs)?;
+    let logits_xv = model.forward(&rows, &mut Cache::none(), Positions::All, OpsMode::Differentiable)?;
+    let total: f64 = batch
+        .iter()
+        .flat_map(|s| &s.weights[1..])
+        .map(|w| f64::from(*w))
+        .sum();
+    let targets: Vec<u32> = batch.iter().flat_map(|s| s.tokens[1..].iter().copied()).collect();
+    let weights: Vec<f32> = batch
+        .iter()
+        .flat_map(|s| &s.weights[1..])
+        .map(|w| (f64::from(*w) / total) as f32)
+        .collect();
+    let logprobs_xv = candle_nn::ops::log_softmax(&logits_xv, 1)?;
+    let count = targets.len();
+    let targets_x1 = Tensor::from_vec(targets, (count, 1), &device)?;
+    let nll_x = logprobs_xv.gather(&targets_x1, 1)?.squeeze(1)?.neg()?;
+    let loss = (nll_x * Tensor::from_vec(weights, count, &device)?)?.sum_all()?;
+    let store = loss.backward()?;
+    for (t, var) in layout.tensors.iter().zip(&vars) {
+        let grad = store.get(var.as_tensor()).ok_or_else(|| {
+            candle_core::Error::Msg(format!(
+                "{} got no gradient: an operation on its way has no backward",
+                t.name
+            ))
+        })?;
+        gradient[t.range.clone()].copy_from_slice(&grad.flatten_all()?.to_vec1::<f32>()?);
+    }
+    Ok(f64::from(loss.to_scalar::<f32>()?))
+}

@@ -1,0 +1,165 @@
+//! Real text to train on: files of prompts with several responses.
+
+use crate::TrainError;
+use flate2::read::GzDecoder;
+use rewardanything_principles::{Measure, trim_to_words};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Which records of which files are trained on.
+#[derive(Clone, Debug, Default, serde::Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoolConfig {
+    /// JSON Lines files, plain or gzip, of `{"prompt", "responses": [{"text"}]}`.
+    pub files: Vec<PathBuf>,
+    /// Only records whose `license_class` is one of these; empty takes all.
+    pub license_class: Vec<String>,
+    /// Records whose `id` begins with one of these are left out.
+    pub exclude_ids: Vec<String>,
+    /// Responses are split into sentences, and at most this many of one response are kept.
+    pub max_sentences: usize,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    license_class: String,
+    prompt: String,
+    responses: Vec<ResponseText>,
+}
+
+#[derive(Deserialize)]
+struct ResponseText {
+    text: String,
+}
+
+/// Texts as sentences, with the qualities each sentence shows.
+#[derive(Debug, Default)]
+pub struct Pool {
+    /// Prompts, each with the indices of its texts.
+    pub prompts: Vec<(String, Vec<usize>)>,
+    /// Every text's sentences.
+    pub texts: Vec<Vec<String>>,
+    /// For each measure, in the order of [`Measure::ALL`], sentences of at most 20 words that have some of it.
+    pub showing: Vec<Vec<String>>,
+}
+
+impl Pool {
+    /// Reads every file.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] naming the file, and the line where a record is malformed.
+    pub fn read(config: &PoolConfig, folder: &Path) -> Result<Self, TrainError> {
+        let mut pool = Self {
+            showing: vec![Vec::new(); Measure::ALL.len()],
+            ..Self::default()
+        };
+        for file in &config.files {
+            pool.read_file(&folder.join(file), config)?;
+        }
+        Ok(pool)
+    }
+
+    fn read_file(&mut self, path: &Path, config: &PoolConfig) -> Result<(), TrainError> {
+        let error = |message: String| TrainError::File {
+            path: path.to_owned(),
+            message,
+        };
+        let file = File::open(path).map_err(|e| error(e.to_string()))?;
+        let gzip = path.extension().is_some_and(|e| e == "gz");
+        let reader: Box<dyn Read> = if gzip {
+            Box::new(GzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
+        for (number, line) in BufReader::new(reader).lines().enumerate() {
+            let line = line.map_err(|e| error(format!("line {}: {e}", number + 1)))?;
+            let record: Record =
+                serde_json::from_str(&line).map_err(|e| error(format!("line {}: {e}", number + 1)))?;
+            let licensed =
+                config.license_class.is_empty() || config.license_class.contains(&record.license_class);
+            if licensed && !config.exclude_ids.iter().any(|p| record.id.starts_with(p)) {
+                self.add(&record, config.max_sentences);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, record: &Record, max_sentences: usize) {
+        let mut own = Vec::new();
+        for response in &record.responses {
+            let mut sentences = sentences(&response.text);
+            if max_sentences > 0 {
+                sentences.truncate(max_sentences);
+            }
+            if sentences.is_empty() {
+                continue;
+            }
+            for sentence in &sentences {
+                self.index(sentence);
+            }
+            own.push(self.texts.len());
+            self.texts.push(sentences);
+        }
+        if !own.is_empty() {
+            self.prompts.push((trim_to_words(record.prompt.trim(), 60), own));
+        }
+    }
+
+    /// Files a sentence under the qualities that it shows.
+    pub fn index(&mut self, sentence: &str) {
+        if sentence.split_whitespace().count() > 20 {
+            return;
+        }
+        self.showing.resize(Measure::ALL.len(), Vec::new());
+        for (measure, list) in Measure::ALL.iter().zip(&mut self.showing) {
+            if measure.level(sentence) > 0 {
+                list.push(sentence.trim().to_owned());
+            }
+        }
+    }
+}
+
+/// Splits a text after sentence ends and line breaks; the pieces keep their punctuation and joined give the text.
+pub fn sentences(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut current = String::new();
+    let mut chars = text.trim().chars().peekable();
+    while let Some(c) = chars.next() {
+        current.push(c);
+        let next_is_space = chars.peek().is_none_or(|n| n.is_whitespace());
+        if c == '\n' || (matches!(c, '.' | '!' | '?') && next_is_space) {
+            if current.trim().is_empty() {
+                continue;
+            }
+            while let Some(space) = chars.next_if(|n| n.is_whitespace()) {
+                current.push(space);
+            }
+            out.push(std::mem::take(&mut current));
+        }
+    }
+    if !current.trim().is_empty() {
+        out.push(current);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentences;
+
+    #[test]
+    fn sentences_split_and_join_to_the_same_text() {
+        let text = "One. Two is 3.5 long! \n\n- a list\n- of two";
+        let parts = sentences(text);
+        assert_eq!(
+            parts,
+            ["One. ", "Two is 3.5 long! \n\n", "- a list\n", "- of two"]
+        );
+        assert_eq!(parts.concat(), text);
+    }
+}

@@ -1,0 +1,353 @@
+//! Supervised fine-tuning: recipe in, model folder out.
+
+use crate::adamw::AdamW;
+use crate::checkpoint::{State, export, write_atomically};
+use crate::encode::Encoder;
+use crate::examples::{Kind, Maker};
+use crate::fused::Fused;
+use crate::layout::{Dims, Layout};
+use crate::pool::Pool;
+use crate::recipe::{Backend, ModelSource, Recipe};
+use crate::sequence::Sequence;
+use crate::{TrainError, bpe, candle_twin, synth};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rewardanything_engine::Config;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Tokens each thread takes at a time: activations of a layer then stay near the cache.
+const CHUNK_TOKENS: usize = 768;
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Serialize)]
+struct Metrics {
+    step: usize,
+    loss: f64,
+    lr: f64,
+    gradient_norm: f64,
+    tokens: usize,
+    examples: usize,
+    too_long: usize,
+    /// Share of tokens of each kind that the model would have written, before this step's update.
+    accuracy: BTreeMap<Kind, f64>,
+    tokens_per_second: f64,
+    seconds: f64,
+}
+
+/// What a finished run made.
+#[derive(Debug)]
+pub struct Finished {
+    /// The model folder.
+    pub folder: PathBuf,
+    /// Steps done in all.
+    pub steps: usize,
+    /// Loss of the last step.
+    pub loss: f64,
+}
+
+/// Trains as `path` says; with `resume`, goes on from the last checkpoint in the output folder.
+///
+/// # Errors
+/// [`TrainError`]; what was trained until the last checkpoint is kept.
+pub fn run(path: &Path, resume: bool) -> Result<Finished, TrainError> {
+    let recipe = Recipe::read(path)?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    let mut trainer = Trainer::prepare(&recipe, base, resume)?;
+    trainer.train()
+}
+
+/// Where a folder keeps its parts.
+fn checkpoint_path(output: &Path) -> PathBuf {
+    output.join("checkpoint.safetensors")
+}
+
+struct Trainer<'a> {
+    recipe: &'a Recipe,
+    output: PathBuf,
+    config: Config,
+    layout: Layout,
+    encoder: Encoder,
+    pool: Pool,
+    state: State,
+}
+
+impl<'a> Trainer<'a> {
+    fn prepare(recipe: &'a Recipe, base: &Path, resume: bool) -> Result<Self, TrainError> {
+        let output = base.join(&recipe.output);
+        let error = |message: String| TrainError::File {
+            path: output.clone(),
+            message,
+        };
+        let checkpoint = checkpoint_path(&output);
+        if checkpoint.exists() && !resume {
+            return Err(error(
+                "holds a run already; go on with --resume, or name another output".into(),
+            ));
+        }
+        if resume && !checkpoint.exists() {
+            return Err(error("holds no checkpoint to resume from".into()));
+        }
+        fs::create_dir_all(&output).map_err(|e| error(e.to_string()))?;
+        let mut pool = Pool::read(&recipe.pool, base)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+        for _ in 0..20_000 {
+            pool.index(&synth::sentence(&mut rng));
+        }
+        let (config, tokenizer) = Self::model(recipe, base, &output, &pool, resume)?;
+        let layout = Layout::new(Dims::from(&config));
+        let state = if resume {
+            State::load(&checkpoint, layout.len())?
+        } else {
+            let params = match &recipe.model {
+                ModelSource::Scratch(_) => layout.initial(&mut rng),
+                ModelSource::From(folder) => crate::load::parameters(&base.join(folder), &layout)?,
+            };
+            State {
+                step: 0,
+                params,
+                adamw: AdamW::new(layout.len()),
+            }
+        };
+        let encoder = Encoder::new(tokenizer, &output, recipe)?;
+        Ok(Self {
+            recipe,
+            output,
+            config,
+            layout,
+            encoder,
+            pool,
+            state,
+        })
+    }
+
+    /// Configuration and tokenizer, and writes the parts of the model folder that training does not change.
+    fn model(
+        recipe: &Recipe,
+        base: &Path,
+        output: &Path,
+        pool: &Pool,
+        resume: bool,
+    ) -> Result<(Config, tokenizers::Tokenizer), TrainError> {
+        let file = |name: &str| output.join(name);
+        let tokenizer_error = |e: tokenizers::Error| TrainError::Tokenizer(e.to_string());
+        match &recipe.model {
+            ModelSource::Scratch(config) => {
+                let mut config = (**config).clone();
+                let tokenizer = if resume {
+                    tokenizers::Tokenizer::from_file(file("tokenizer.json")).map_err(tokenizer_error)?
+                } else {
+                    let maker = Maker {
+                        config: &recipe.examples,
+                        pool,
+                        profile: &recipe.profile,
+                        seed: recipe.seed ^ 0xB9E,
+                    };
+                    let texts = (0..12_000).map(|i| {
+                        let example = maker.example(0, i, (i % 100) as f64 / 100.0);
+                        let user: String = example.messages.iter().map(|m| m.content.as_str()).collect();
+                        format!("{user}\n{}", example.reply)
+                    });
+                    // Bare texts count more than their wrapping.
+                    let bare = pool.texts.iter().map(|t| t.concat());
+                    let bare = bare.map(|t| serde_json::to_string(&t).unwrap_or_default());
+                    let all: Vec<String> = texts.chain(bare).collect();
+                    bpe::train(all.into_iter(), config.vocab_size)?
+                };
+                config.eos_token_id = vec![
+                    bpe::id(&tokenizer, "<|im_end|>")?,
+                    bpe::id(&tokenizer, "<|endoftext|>")?,
+                ];
+                if tokenizer.get_vocab_size(true) > config.vocab_size {
+                    let message = format!("{} tokens do not fit vocab_size", tokenizer.get_vocab_size(true));
+                    return Err(TrainError::Tokenizer(message));
+                }
+                config.torch_dtype = Some("bfloat16".into());
+                tokenizer
+                    .save(file("tokenizer.json"), true)
+                    .map_err(tokenizer_error)?;
+                let json =
+                    serde_json::to_string_pretty(&config).expect("a configuration is JSON. This is a bug.");
+                write_atomically(&file("config.json"), json.as_bytes())?;
+                let chat = serde_json::json!({
+                    "tokenizer_class": "PreTrainedTokenizerFast",
+                    "chat_template": include_str!("chat_template.jinja"),
+                    "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
+                    "model_max_length": config.max_position_embeddings, "clean_up_tokenization_spaces": false,
+                });
+                let text = serde_json::to_string_pretty(&chat).expect("a template is JSON. This is a bug.");
+                write_atomically(&file("tokenizer_config.json"), text.as_bytes())?;
+                let text = toml::to_string_pretty(&recipe.profile)
+                    .map_err(|e| TrainError::Tokenizer(e.to_string()))?;
+                write_atomically(&file("judge.toml"), text.as_bytes())?;
+                Ok((config, tokenizer))
+            }
+            ModelSource::From(folder) => {
+                let folder = base.join(folder);
+                for name in [
+                    "config.json",
+                    "tokenizer.json",
+                    "tokenizer_config.json",
+                    "judge.toml",
+                ] {
+                    let source = folder.join(name);
+                    if source.exists() || name != "judge.toml" {
+                        fs::copy(&source, file(name)).map_err(|e| TrainError::File {
+                            path: source.clone(),
+                            message: e.to_string(),
+                        })?;
+                    }
+                }
+                let path = file("config.json");
+                let bytes = fs::read(&path).map_err(|e| TrainError::File {
+                    path: path.clone(),
+                    message: e.to_string(),
+                })?;
+                let tokenizer =
+                    tokenizers::Tokenizer::from_file(file("tokenizer.json")).map_err(tokenizer_error)?;
+                Ok((Config::from_json(&bytes)?, tokenizer))
+            }
+        }
+    }
+
+    fn train(&mut self) -> Result<Finished, TrainError> {
+        let run = &self.recipe.run;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if run.threads == 0 { processors } else { run.threads };
+        let mut fused = Fused::new(self.layout.clone(), threads, CHUNK_TOKENS);
+        let mut gradient = vec![0f32; self.layout.len()];
+        let metrics_path = self.output.join("metrics.jsonl");
+        let error = |e: std::io::Error| TrainError::File {
+            path: metrics_path.clone(),
+            message: e.to_string(),
+        };
+        truncate_metrics(&metrics_path, self.state.step)?;
+        let mut metrics = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&metrics_path)
+            .map_err(error)?;
+        let bar = ProgressBar::new(run.steps as u64).with_style(
+            ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed_precise} left {eta_precise} {msg}")
+                .expect("the template is valid. This is a bug."),
+        );
+        bar.set_position(self.state.step as u64);
+        bar.reset_eta();
+        let mut last_loss = f64::NAN;
+        while self.state.step < run.steps {
+            let started = Instant::now();
+            let step = self.state.step;
+            let (batch, too_long) = self.batch(step)?;
+            let loss = match run.backend {
+                Backend::Fused => fused.loss_and_gradient(&self.state.params, &batch, &mut gradient),
+                Backend::Candle => {
+                    let params = &self.state.params;
+                    candle_twin::loss_and_gradient(&self.config, &self.layout, params, &batch, &mut gradient)?
+                }
+            };
+            if !loss.is_finite() {
+                return Err(TrainError::Diverged { step, loss });
+            }
+            let tally = fused.tally();
+            let lr = self.recipe.optim.lr_at(step, run.steps);
+            let state = &mut self.state;
+            let gradient_norm = state.adamw.update(
+                &self.recipe.optim,
+                &self.layout,
+                (step, lr),
+                &mut state.params,
+                &gradient,
+            );
+            state.step += 1;
+            last_loss = loss;
+            let seconds = started.elapsed().as_secs_f64();
+            let tokens = batch.iter().map(|s| s.tokens.len()).sum();
+            let line = Metrics {
+                step,
+                loss,
+                lr,
+                gradient_norm,
+                tokens,
+                examples: batch.len(),
+                too_long,
+                accuracy: tally
+                    .into_iter()
+                    .map(|(k, (hit, all))| (k, hit as f64 / all as f64))
+                    .collect(),
+                tokens_per_second: tokens as f64 / seconds,
+                seconds,
+            };
+            let text = serde_json::to_string(&line).expect("metrics are JSON. This is a bug.");
+            writeln!(metrics, "{text}").map_err(error)?;
+            bar.set_message(format!("loss {loss:.3}, {:.0} tokens/s", line.tokens_per_second));
+            bar.inc(1);
+            if self.state.step.is_multiple_of(run.checkpoint_every) || self.state.step == run.steps {
+                self.save()?;
+            }
+        }
+        bar.finish();
+        self.save()?;
+        Ok(Finished {
+            folder: self.output.clone(),
+            steps: self.state.step,
+            loss: last_loss,
+        })
+    }
+
+    fn save(&self) -> Result<(), TrainError> {
+        self.state.save(&checkpoint_path(&self.output))?;
+        export(
+            &self.output.join("model.safetensors"),
+            &self.layout,
+            &self.state.params,
+        )
+    }
+
+    /// The examples of a step, and how many were too long.
+    fn batch(&self, step: usize) -> Result<(Vec<Sequence>, usize), TrainError> {
+        let recipe = self.recipe;
+        let maker = Maker {
+            config: &recipe.examples,
+            pool: &self.pool,
+            profile: &recipe.profile,
+            seed: recipe.seed,
+        };
+        let progress = step as f64 / recipe.run.steps as f64;
+        let (mut batch, mut tokens, mut too_long) = (Vec::new(), 0, 0);
+        for index in 0.. {
+            let example = maker.example(step, index, progress);
+            let sequence = self.encoder.encode(&example, (step, index))?;
+            if sequence.tokens.len() > recipe.run.max_tokens {
+                too_long += 1;
+                if too_long > 1000 {
+                    let message = format!("no example fits {} tokens", recipe.run.max_tokens);
+                    return Err(TrainError::Recipe {
+                        field: "run.max_tokens",
+                        message,
+                    });
+                }
+                continue;
+            }
+            tokens += sequence.tokens.len();
+            batch.push(sequence);
+            if tokens >= recipe.run.batch_tokens {
+                break;
+            }
+        }
+        Ok((batch, too_long))
+    }
+}
+
+/// Drops the metrics of steps that a resumed run does again.
+fn truncate_metrics(path: &Path, steps: usize) -> Result<(), TrainError> {
+    let Ok(text) = fs::read_to_string(path) else {
+        return Ok(());
+    };
+    let kept: String = text.lines().take(steps).flat_map(|l| [l, "\n"]).collect();
+    write_atomically(path, kept.as_bytes())
+}
