@@ -317,3 +317,53 @@ fn wrong(field: &str, message: String) -> EngineError {
         message,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fields of the published 0.6B checkpoint.
+    const PUBLISHED: &str = r#"{
+        "architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+        "bos_token_id": 151643, "eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024,
+        "initializer_range": 0.02, "intermediate_size": 3072, "max_position_embeddings": 40960,
+        "max_window_layers": 28, "model_type": "qwen3", "num_attention_heads": 16, "num_hidden_layers": 28,
+        "num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 1000000,
+        "sliding_window": null, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+        "transformers_version": "4.51.0", "use_cache": true, "use_sliding_window": false, "vocab_size": 151936}"#;
+
+    #[test]
+    fn the_published_configuration_parses_and_survives_writing() {
+        let config = Config::from_json(PUBLISHED.as_bytes()).unwrap();
+        assert_eq!(
+            (config.rope_theta, config.head_dim, config.eos_token_id.as_slice()),
+            (1e6, 128, &[151_645][..])
+        );
+        assert_eq!(config.parameter_count(), 596_049_920);
+        let written = serde_json::to_vec(&config).unwrap();
+        assert_eq!(Config::from_json(&written).unwrap(), config);
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_is_as_in_the_reference() {
+        let config = Config::from_json(
+            br#"{"model_type": "qwen3", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 8,
+                 "num_hidden_layers": 1, "num_attention_heads": 2}"#,
+        );
+        let config = config.unwrap();
+        assert_eq!(
+            (config.head_dim, config.num_key_value_heads, config.rope_theta),
+            (128, 2, 10_000.0)
+        );
+        assert!(!config.tie_word_embeddings && !config.attention_bias && config.eos_token_id.is_empty());
+    }
+
+    #[test]
+    fn several_end_tokens_are_read_and_written() {
+        let list = PUBLISHED.replace("151645", "[151645, 151643]");
+        let config = Config::from_json(list.as_bytes()).unwrap();
+        assert_eq!(config.eos_token_id, [151_645, 151_643]);
+        let again: Config = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+    }
+}
