@@ -1,1 +1,74 @@
-fn main() {}
+//! The `rewardanything` command: arguments become settings, settings become calls.
+//!
+//! This is the one crate that prints and the one that uses `anyhow`. What it decides is tested here; what it
+//! passes on is tested where it is done.
+
+mod args;
+mod batch;
+mod data;
+mod info;
+mod items;
+mod judge;
+mod models;
+mod principle;
+mod records;
+mod score;
+mod table;
+mod value;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+use crate::args::{Cli, Command, DataCommand, ModelCommand};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// How a command that could be carried out ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Everything asked for was done.
+    Done,
+    /// Something could not be judged.
+    SomeFailed,
+}
+
+impl Outcome {
+    fn of(all_judged: bool) -> Self {
+        if all_judged {
+            Outcome::Done
+        } else {
+            Outcome::SomeFailed
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Judge(args) => judge::run(&args),
+        Command::Principle(command) => principle::run(&command),
+        Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Model(ModelCommand::Info { model }) => info::run(&model),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

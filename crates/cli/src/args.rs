@@ -1,0 +1,320 @@
+//! The command line: what may be typed, and what each word means.
+//!
+//! Nothing here does work; the modules named after the commands do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::value::{NamedText, Text};
+
+/// A principle goes in as plain language, a verdict comes out as data.
+#[derive(Debug, Parser)]
+#[command(name = "rewardanything", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rewardanything judge --principle 'Prefer the shorter answer.' --prompt 'What is Rust?' \\
+      --response a='A programming language.' --response b=@long-answer.txt
+  rewardanything judge --input items.jsonl --output verdicts.jsonl
+  rewardanything principle list --category style
+
+Exit codes: 0 everything was judged; 1 something could not be judged; 2 the command could not be carried out.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge responses under a principle: one request, or a file of them
+    #[command(after_help = JUDGE_HELP)]
+    Judge(Box<JudgeArgs>),
+    /// Look at the library of principles
+    #[command(subcommand)]
+    Principle(PrincipleCommand),
+    /// Build data sets
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Compare verdicts with gold scores
+    #[command(after_help = SCORE_HELP)]
+    Score(ScoreArgs),
+    /// Look at a model
+    #[command(subcommand)]
+    Model(ModelCommand),
+}
+
+const JUDGE_HELP: &str = "\
+Texts:
+  PRINCIPLE, PROMPT and the TEXT of a response are taken as typed; @FILE reads a file, and a text that
+  itself begins with @ is typed with @@.
+
+Files:
+  Each line of the input is {\"id\": …, \"principle\": …, \"prompt\": …, \"responses\": {NAME: TEXT, …}}; other
+  keys are ignored, blank lines skipped. Each line of the output is {\"id\", \"scores\", \"ranking\", \"reasoning\",
+  \"error\", \"repairs\", \"model\", \"usage\", \"seconds\"}, in the order of the input. An item that fails has its
+  line too, with an error {\"kind\", \"message\"}; a line that names no id of its own has the id null.
+  A hyphen stands for standard input and standard output.
+
+  Every line is on disk when the next batch begins, so a run can be stopped at any time and taken up again
+  with --resume. An output that exists is never overwritten.
+
+Examples:
+  rewardanything judge --principle @principle.txt --prompt @prompt.txt --response a=@a.txt --response b=@b.txt
+  rewardanything judge --input items.jsonl --output verdicts.jsonl --resume
+  rewardanything judge --input items.jsonl --output verdicts.jsonl --retry-failed
+  cat items.jsonl | rewardanything judge --input - --output - | jq .scores
+
+Exit codes: 0 all judged, 1 some failed, 2 the command could not be carried out.";
+
+/// `judge`: one request on the command line, or a file of items.
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The principle to judge by, in plain language
+    #[arg(short, long, value_name = "TEXT|@FILE", required_unless_present = "input")]
+    pub(crate) principle: Option<Text>,
+    /// What the responses answer
+    #[arg(
+        short = 'q',
+        long,
+        value_name = "TEXT|@FILE",
+        required_unless_present = "input"
+    )]
+    pub(crate) prompt: Option<Text>,
+    /// A response and the name it goes by; give one for each response
+    #[arg(
+        short,
+        long = "response",
+        value_name = "NAME=TEXT|@FILE",
+        required_unless_present = "input"
+    )]
+    pub(crate) responses: Vec<NamedText>,
+    /// Print the record of the verdict, as in the output of a file run, instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// JSON Lines to judge, or - for standard input
+    #[arg(short, long, value_name = "FILE", requires = "output",
+        conflicts_with_all = ["principle", "prompt", "responses", "json"])]
+    pub(crate) input: Option<PathBuf>,
+    /// Where the records go, or - for standard output
+    #[arg(short, long, value_name = "FILE", requires = "input")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with an output that an earlier run began: finished items, failed ones too, are not judged again
+    #[arg(long, requires = "input")]
+    pub(crate) resume: bool,
+    /// Like --resume, but items that failed are judged again
+    #[arg(long, requires = "input")]
+    pub(crate) retry_failed: bool,
+    /// How many items are judged at once
+    #[arg(long, value_name = "N", default_value = "8", requires = "input",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: u16,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+/// Which judge, and how it is spoken to.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Judge")]
+pub(crate) struct ModelArgs {
+    /// `nano`, the model inside this program, or a folder in the Hugging Face layout
+    #[arg(
+        short,
+        long,
+        value_name = "nano|FOLDER",
+        env = "REWARDANYTHING_MODEL",
+        default_value = "nano"
+    )]
+    pub(crate) model: String,
+    /// How the judge is spoken to: `rewardanything`, `published`, or a TOML file. Without it, the model's own
+    /// judge.toml, else `rewardanything`
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) profile: Option<String>,
+    /// A file whose text replaces the profile's system message; the profile `published` needs it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) system_prompt_file: Option<PathBuf>,
+    /// Seed of the order in which responses are shown, and of sampling
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The most tokens a reply may have
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) max_new_tokens: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrincipleCommand {
+    /// List the principles, one a line
+    List {
+        /// content, structure, tone, logic or style
+        #[arg(short, long)]
+        category: Option<String>,
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one principle
+    Show {
+        /// Its id, as `principle list` prints it
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Build items whose gold verdict a program measured
+    #[command(after_help = VERIFIABLE_HELP)]
+    Verifiable(VerifiableArgs),
+}
+
+const VERIFIABLE_HELP: &str = "\
+Each line of a response file is {\"prompt\": …, \"responses\": [{\"text\": …, \"model\": …}, …]}; files that end in
+.gz are unpacked. Each item has a gold verdict: {\"id\", \"principle\", \"prompt\", \"responses\", \"gold\":
+{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. The same seed and files give the same items.
+
+Example:
+  rewardanything data verifiable --responses answers.jsonl.gz --max-words 30 --items 300 \\
+      --principles novel --phrasings held-out --output novel.jsonl
+  rewardanything judge --input novel.jsonl --output verdicts.jsonl
+  rewardanything score --items novel.jsonl --verdicts verdicts.jsonl --baselines";
+
+/// `data verifiable`: items with exact gold, out of any file of prompts with several responses.
+#[derive(Debug, Args)]
+pub(crate) struct VerifiableArgs {
+    /// Files of prompts with several responses each (JSON Lines, plain or .gz)
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) responses: Vec<PathBuf>,
+    /// Responses are trimmed to whole sentences of at most this many words
+    #[arg(long, value_name = "N", default_value = "30", value_parser = positive)]
+    pub(crate) max_words: usize,
+    /// Responses in each item
+    #[arg(long, value_name = "N", default_value = "4", value_parser = positive)]
+    pub(crate) per_item: usize,
+    /// How many items to build
+    #[arg(long, value_name = "N", default_value = "300", value_parser = positive)]
+    pub(crate) items: usize,
+    /// Which principles: those nano was trained on, or those it never met
+    #[arg(long, value_enum, default_value_t = Share::Train)]
+    pub(crate) principles: Share,
+    /// Which wordings of them: those used in training, or those held out from it
+    #[arg(long, value_enum, default_value_t = Wording::HeldOut)]
+    pub(crate) phrasings: Wording,
+    /// Seed of every draw
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) seed: u64,
+    /// Say only "Judge the responses." where the principle would stand; the gold stays
+    #[arg(long)]
+    pub(crate) blank_principle: bool,
+    /// Where the items go, or - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// A part of the verifiable principles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Share {
+    /// Principles that training may use
+    Train,
+    /// Principles held out from training
+    Novel,
+}
+
+/// A part of a principle's wordings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wording {
+    /// Wordings that training may use
+    Train,
+    /// Wordings held out from training
+    HeldOut,
+}
+
+const SCORE_HELP: &str = "\
+Pairwise accuracy counts every pair whose gold scores differ; a predicted tie counts one half. An item without
+a verdict counts as wrong in the headline, and is shown apart. Intervals are 95% bootstrap intervals over items.";
+
+/// `score`: verdicts against gold.
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// Items with gold, as `data verifiable` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) items: PathBuf,
+    /// Records of these items, as `judge --output` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) verdicts: PathBuf,
+    /// Also score three judges that read nothing: longest first, shortest first, and random
+    #[arg(long)]
+    pub(crate) baselines: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Print what a model folder holds
+    Info {
+        /// `nano`, or a folder in the Hugging Face layout
+        #[arg(value_name = "nano|FOLDER")]
+        model: String,
+    },
+}
+
+/// A number of at least one.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn one_request_and_a_file_of_them_do_not_mix() {
+        let check = |line: &str, fine: bool| {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert_eq!(
+                parsed.is_ok(),
+                fine,
+                "{line}: {:?}",
+                parsed.err().map(|error| error.to_string())
+            );
+        };
+        check(
+            "rewardanything judge --principle p --prompt q --response a=x",
+            true,
+        );
+        check("rewardanything judge --principle p --prompt q", false);
+        check(
+            "rewardanything judge --principle p --prompt q --response nameless",
+            false,
+        );
+        check("rewardanything judge --input i --output o", true);
+        check("rewardanything judge --input i", false);
+        check("rewardanything judge --output o", false);
+        check("rewardanything judge --input i --output o --principle p", false);
+        check("rewardanything judge --input i --output o --json", false);
+        check(
+            "rewardanything judge --principle p --prompt q --response a=x --resume",
+            false,
+        );
+        check("rewardanything judge --input i --output o --batch 0", false);
+        check(
+            "rewardanything judge --input i --output o --resume --retry-failed",
+            true,
+        );
+    }
+}

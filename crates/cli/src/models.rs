@@ -1,0 +1,210 @@
+//! `--model`, `--profile` and their companions become a judge.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rewardanything_core::{Generate as _, Judge, Profile};
+#[cfg(nano)]
+use rewardanything_engine::ModelBytes;
+use rewardanything_engine::{LoadOptions, LocalModel};
+
+use crate::args::ModelArgs;
+
+/// The name of the model inside this program.
+pub(crate) const NANO: &str = "nano";
+
+/// A model, how it is spoken to, and the seed of the order it sees responses in.
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    model: LocalModel,
+    profile: Profile,
+    seed: u64,
+}
+
+impl Speaker {
+    /// The judge that these settings describe.
+    pub(crate) fn judge(&self) -> Judge<'_> {
+        Judge::new(&self.model, self.profile.clone(), self.seed)
+    }
+
+    /// The model's name, as records bear it.
+    pub(crate) fn name(&self) -> &str {
+        self.model.name()
+    }
+}
+
+/// Loads the model and settles how it is spoken to: a flag comes before the model's own profile, and that before
+/// the built-in one.
+///
+/// # Errors
+/// The model or a file is not there or unusable, or the profile `published` has no system text.
+pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
+    // The profile first: it is read in no time, and a slip in its name should not cost the loading of a model.
+    let named = args.profile.as_deref().map(named_profile).transpose()?;
+    let system = args.system_prompt_file.as_deref().map(read).transpose()?;
+    if matches!(&named, Some(profile) if profile.name == "published") {
+        ensure!(
+            system.is_some() || named.as_ref().is_some_and(|profile| !profile.system.is_empty()),
+            "the profile `published` needs --system-prompt-file: its instructions belong to the published package, \
+             take them from an installed one"
+        );
+    }
+    let model = load(&args.model)?;
+    let profile = named
+        .or_else(|| model.profile().cloned())
+        .unwrap_or_else(Profile::rewardanything);
+    let profile = adjust(profile, system, args);
+    let seed = profile.sampling.seed;
+    Ok(Speaker { model, profile, seed })
+}
+
+/// Loads a model by the name or folder given to `--model`.
+///
+/// # Errors
+/// There is no such model, or it is unusable; the message names the file, field or tensor.
+pub(crate) fn load(name: &str) -> Result<LocalModel> {
+    if name == NANO {
+        return nano();
+    }
+    let folder = Path::new(name);
+    ensure!(
+        folder.is_dir(),
+        "no model is called {name:?}: expected `{NANO}` or a folder that holds config.json"
+    );
+    // The model bears the folder's name, which `.` and `..` do not tell.
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot read {name}"))?;
+    LocalModel::from_folder(&folder, &LoadOptions::default())
+        .with_context(|| format!("cannot load the model in {name}"))
+}
+
+#[cfg(nano)]
+fn nano() -> Result<LocalModel> {
+    let files = ModelBytes {
+        config: include_bytes!("../../../models/nano/config.json"),
+        tokenizer: include_bytes!("../../../models/nano/tokenizer.json"),
+        tokenizer_config: include_bytes!("../../../models/nano/tokenizer_config.json"),
+        weights: include_bytes!("../../../models/nano/model.safetensors"),
+        profile: Some(include_str!("../../../models/nano/judge.toml")),
+    };
+    LocalModel::from_bytes(files, NANO, &LoadOptions::default()).context("cannot load nano")
+}
+
+#[cfg(not(nano))]
+fn nano() -> Result<LocalModel> {
+    bail!("this build holds no model: name a folder with --model");
+}
+
+/// A built-in profile by its name, or one in a TOML file.
+fn named_profile(name: &str) -> Result<Profile> {
+    match name {
+        "rewardanything" => Ok(Profile::rewardanything()),
+        "published" => Ok(Profile::published("")),
+        file if Path::new(file).is_file() => {
+            toml::from_str(&read(Path::new(file))?).with_context(|| format!("{file} is no profile"))
+        }
+        other => bail!(
+            "no profile is called {other:?} and no such file is there: expected `rewardanything`, `published` or a \
+             TOML file"
+        ),
+    }
+}
+
+fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Profile {
+    if let Some(system) = system {
+        profile.system = system;
+    }
+    if let Some(seed) = args.seed {
+        profile.sampling.seed = seed;
+    }
+    if let Some(limit) = args.max_new_tokens {
+        profile.sampling.max_new_tokens = limit;
+    }
+    profile
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> ModelArgs {
+        ModelArgs {
+            model: "nowhere".to_owned(),
+            profile: None,
+            system_prompt_file: None,
+            seed: None,
+            max_new_tokens: None,
+        }
+    }
+
+    #[test]
+    fn flags_replace_what_the_profile_says() {
+        let given = Profile::rewardanything();
+        let untouched = adjust(given.clone(), None, &args());
+        assert_eq!(untouched, given);
+        let flags = ModelArgs {
+            seed: Some(7),
+            max_new_tokens: Some(9),
+            ..args()
+        };
+        let adjusted = adjust(given.clone(), Some("\nJudge.\n".to_owned()), &flags);
+        assert_eq!((adjusted.sampling.seed, adjusted.sampling.max_new_tokens), (7, 9));
+        assert_eq!(adjusted.system, "\nJudge.\n", "taken byte for byte");
+        assert_eq!((adjusted.order, adjusted.name), (given.order, given.name));
+    }
+
+    #[test]
+    fn profiles_are_built_in_or_files() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let file = folder.path().join("mine.toml");
+        fs::write(&file, "name = 'mine'\nmax_responses = 3").expect("a file");
+        let name = file.to_string_lossy();
+        assert_eq!(
+            named_profile(&name).map(|profile| profile.max_responses).ok(),
+            Some(3)
+        );
+        assert_eq!(
+            named_profile("published")
+                .map(|profile| profile.max_responses)
+                .ok(),
+            Some(32)
+        );
+        assert!(named_profile("rewardanything").is_ok());
+        fs::write(&file, "name = 'mine'\nlength = 3").expect("a file");
+        let check = |name: &str, expect: &str| {
+            let error = format!("{:#}", named_profile(name).expect_err("refused"));
+            assert!(error.contains(expect), "{name}: {error}");
+        };
+        check(&name, "length");
+        check("unheard-of", "no profile is called");
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_named() {
+        let check = |args: ModelArgs, expect: &str| {
+            let error = format!("{:#}", resolve(&args).expect_err("refused"));
+            assert!(error.contains(expect), "{error}");
+        };
+        check(args(), "no model is called \"nowhere\"");
+        check(
+            ModelArgs {
+                profile: Some("published".to_owned()),
+                ..args()
+            },
+            "--system-prompt-file",
+        );
+        check(
+            ModelArgs {
+                system_prompt_file: Some("nofile".into()),
+                ..args()
+            },
+            "cannot read nofile",
+        );
+    }
+}

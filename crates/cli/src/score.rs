@@ -1,0 +1,398 @@
+//! `score`: verdicts against gold, with intervals, by measure, and beside judges that read nothing.
+//!
+//! An item without a verdict is neither dropped nor given half the points: the headline counts its pairs as wrong,
+//! its τ_b as 0 and its NDCG as 0, and the number of such items stands beside it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b, ndcg, pairwise};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::Outcome;
+use crate::args::ScoreArgs;
+use crate::items::Id;
+use crate::records::Record;
+use crate::table::pad;
+
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 2_000;
+/// Seed of the bootstrap and of the random baseline, so that the same files give the same figures.
+const SEED: u64 = 0;
+
+/// Runs `score`.
+///
+/// # Errors
+/// A file cannot be read, a line is not of its kind, or an item has no record.
+pub(crate) fn run(args: &ScoreArgs) -> Result<Outcome> {
+    let items = read_items(&args.items)?;
+    let verdicts = read_verdicts(&args.verdicts)?;
+    let mut judges = vec![("judge", predictions(&items, &verdicts)?)];
+    if args.baselines {
+        judges.extend(baselines(&items));
+    }
+    let reports: Vec<(&str, Report)> = judges
+        .into_iter()
+        .map(|(name, predicted)| (name, Report::new(&items, &predicted)))
+        .collect();
+    let mut out = io::stdout().lock();
+    if args.json {
+        let object: Map<String, Value> = reports
+            .iter()
+            .map(|(name, report)| ((*name).to_owned(), report.as_json()))
+            .collect();
+        writeln!(out, "{}", Value::Object(object))?;
+    } else {
+        out.write_all(show(&reports).as_bytes())?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// An item with gold; what else the line holds is ignored.
+#[derive(Debug, Deserialize)]
+struct GoldItem {
+    id: Id,
+    responses: Map<String, Value>,
+    gold: GoldScores,
+    measure: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GoldScores {
+    scores: HashMap<String, f64>,
+}
+
+impl GoldItem {
+    /// Gold scores in the order of the responses; every response has one, [`read_items`] has seen to it.
+    fn gold(&self) -> Vec<f64> {
+        self.responses.keys().map(|name| self.gold.scores[name]).collect()
+    }
+}
+
+/// Scores by item, in the order of its responses; `None` where there is no verdict.
+type Predictions = Vec<Option<Vec<f64>>>;
+
+fn read_items(path: &Path) -> Result<Vec<GoldItem>> {
+    let items: Vec<GoldItem> = read_lines(path)?;
+    ensure!(!items.is_empty(), "{} holds no items", path.display());
+    for item in &items {
+        if let Some(name) = item
+            .responses
+            .keys()
+            .find(|name| !item.gold.scores.contains_key(*name))
+        {
+            bail!("the item {} has no gold score for {name:?}", item.id);
+        }
+    }
+    Ok(items)
+}
+
+fn read_verdicts(path: &Path) -> Result<HashMap<Id, Record>> {
+    let records: Vec<Record> = read_lines(path)?;
+    Ok(records
+        .into_iter()
+        .filter_map(|record| Some((record.id.clone()?, record)))
+        .collect())
+}
+
+fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| {
+            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
+        })
+        .collect()
+}
+
+/// The scores of the verdicts. A verdict that leaves a response unscored counts as none.
+fn predictions(items: &[GoldItem], verdicts: &HashMap<Id, Record>) -> Result<Predictions> {
+    items
+        .iter()
+        .map(|item| {
+            let record = verdicts
+                .get(&item.id)
+                .with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))?;
+            Ok(item
+                .responses
+                .keys()
+                .map(|name| record.scores.get(name)?.as_f64())
+                .collect())
+        })
+        .collect()
+}
+
+/// Judges that read nothing: by the number of characters, either way, and at random.
+fn baselines(items: &[GoldItem]) -> Vec<(&'static str, Predictions)> {
+    let lengths = |sign: f64| -> Predictions {
+        let length = |text: &Value| sign * text.as_str().map_or(0, |text| text.chars().count()) as f64;
+        items
+            .iter()
+            .map(|item| Some(item.responses.values().map(length).collect()))
+            .collect()
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let random = items
+        .iter()
+        .map(|item| Some(item.responses.iter().map(|_| f64::from(rng.next_u32())).collect()))
+        .collect();
+    vec![
+        ("longest first", lengths(1.0)),
+        ("shortest first", lengths(-1.0)),
+        ("random", random),
+    ]
+}
+
+/// A figure and its interval; `None` where nothing can be said.
+type Figure = Option<(f64, Option<(f64, f64)>)>;
+
+/// What one judge earned.
+struct Report {
+    items: usize,
+    unparsed: usize,
+    pairs: usize,
+    accuracy: Figure,
+    /// Accuracy over the items that have a verdict.
+    accuracy_of_parsed: Option<f64>,
+    tau_b: Figure,
+    ndcg: Figure,
+    by_measure: BTreeMap<String, (usize, Figure)>,
+}
+
+impl Report {
+    fn new(items: &[GoldItem], predicted: &Predictions) -> Self {
+        let (mut counts, mut taus, mut gains) = (Vec::new(), Vec::new(), Vec::new());
+        let mut by_measure: BTreeMap<String, Vec<PairCounts>> = BTreeMap::new();
+        let mut parsed = PairCounts::default();
+        for (item, scores) in items.iter().zip(predicted) {
+            let gold = item.gold();
+            let count = match scores {
+                Some(scores) => pairwise(scores, &gold),
+                None => PairCounts::all_wrong(&gold),
+            };
+            if scores.is_some() {
+                parsed += count;
+            }
+            // τ_b of constant gold is undefined for any judge; of a constant prediction it counts 0.
+            if kendall_tau_b(&gold, &gold).is_some() {
+                let tau = scores.as_ref().and_then(|scores| kendall_tau_b(scores, &gold));
+                taus.push((tau.unwrap_or(0.0), 1.0));
+            }
+            if ndcg(&gold, &gold).is_some() {
+                let gain = scores.as_ref().and_then(|scores| ndcg(scores, &gold));
+                gains.push((gain.unwrap_or(0.0), 1.0));
+            }
+            if let Some(measure) = &item.measure {
+                by_measure.entry(measure.clone()).or_default().push(count);
+            }
+            counts.push(count);
+        }
+        Report {
+            items: items.len(),
+            unparsed: predicted.iter().filter(|scores| scores.is_none()).count(),
+            pairs: counts.iter().copied().sum::<PairCounts>().total(),
+            accuracy: accuracy(&counts),
+            accuracy_of_parsed: parsed.accuracy(),
+            tau_b: figure(&taus),
+            ndcg: figure(&gains),
+            by_measure: by_measure
+                .into_iter()
+                .map(|(measure, counts)| (measure, (counts.len(), accuracy(&counts))))
+                .collect(),
+        }
+    }
+
+    fn as_json(&self) -> Value {
+        let show = |figure: Figure| match figure {
+            None => Value::Null,
+            Some((value, interval)) => {
+                json!({ "value": value, "interval": interval.map(|(low, high)| [low, high]) })
+            }
+        };
+        let by_measure: Map<String, Value> = self
+            .by_measure
+            .iter()
+            .map(|(measure, &(items, figure))| {
+                (
+                    measure.clone(),
+                    json!({ "items": items, "pairwise_accuracy": show(figure) }),
+                )
+            })
+            .collect();
+        json!({
+            "items": self.items,
+            "unparsed": self.unparsed,
+            "pairs": self.pairs,
+            "pairwise_accuracy": show(self.accuracy),
+            "pairwise_accuracy_of_parsed": self.accuracy_of_parsed,
+            "tau_b": show(self.tau_b),
+            "ndcg": show(self.ndcg),
+            "by_measure": by_measure,
+        })
+    }
+}
+
+fn accuracy(counts: &[PairCounts]) -> Figure {
+    let ratios: Vec<(f64, f64)> = counts
+        .iter()
+        .map(|count| (count.points(), count.total() as f64))
+        .collect();
+    figure(&ratios)
+}
+
+/// The ratio of the sums, with its bootstrap interval over items.
+fn figure(ratios: &[(f64, f64)]) -> Figure {
+    let (numerator, denominator) = ratios
+        .iter()
+        .fold((0.0, 0.0), |sum, ratio| (sum.0 + ratio.0, sum.1 + ratio.1));
+    (denominator > 0.0).then(|| {
+        (
+            numerator / denominator,
+            bootstrap_interval(ratios, RESAMPLES, SEED),
+        )
+    })
+}
+
+fn show(reports: &[(&str, Report)]) -> String {
+    const COLUMN: usize = 24;
+    let mut out = String::new();
+    let header = ["pairwise accuracy", "tau_b", "NDCG"]
+        .map(|name| pad(name, COLUMN))
+        .concat();
+    out.push_str(&format!("{}{}\n", pad("", 16), header.trim_end()));
+    for (name, report) in reports {
+        let figures = [
+            percent(report.accuracy),
+            decimal(report.tau_b),
+            decimal(report.ndcg),
+        ];
+        let row = figures.map(|figure| pad(&figure, COLUMN)).concat();
+        out.push_str(&format!("{}{}\n", pad(name, 16), row.trim_end()));
+    }
+    let Some((_, judge)) = reports.first() else {
+        return out;
+    };
+    out.push_str(&format!(
+        "\n{} items, {} pairs; {} without a verdict, counted as wrong",
+        judge.items, judge.pairs, judge.unparsed
+    ));
+    if let (true, Some(accuracy)) = (judge.unparsed > 0, judge.accuracy_of_parsed) {
+        out.push_str(&format!(" (without them {:.1}%)", accuracy * 100.0));
+    }
+    out.push_str("\n95% intervals by bootstrap over items\n");
+    if !judge.by_measure.is_empty() {
+        out.push_str(&format!(
+            "\n{}{}items\n",
+            pad("measure", 24),
+            pad("pairwise accuracy", COLUMN)
+        ));
+    }
+    for (measure, (items, figure)) in &judge.by_measure {
+        out.push_str(&format!(
+            "{}{}{items}\n",
+            pad(measure, 24),
+            pad(&percent(*figure), COLUMN)
+        ));
+    }
+    out
+}
+
+fn percent(figure: Figure) -> String {
+    match figure {
+        None => "-".to_owned(),
+        Some((value, None)) => format!("{:.1}%", value * 100.0),
+        Some((value, Some((low, high)))) => {
+            format!(
+                "{:.1}% ({:.1} to {:.1})",
+                value * 100.0,
+                low * 100.0,
+                high * 100.0
+            )
+        }
+    }
+}
+
+fn decimal(figure: Figure) -> String {
+    match figure {
+        None => "-".to_owned(),
+        Some((value, None)) => format!("{value:.3}"),
+        Some((value, Some((low, high)))) => format!("{value:.3} ({low:.3} to {high:.3})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items() -> Vec<GoldItem> {
+        [
+            r#"{"id": "1", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words"}"#,
+            r#"{"id": "2", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words"}"#,
+            r#"{"id": 3, "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 5, "b": 1}}, "measure": "commas"}"#,
+        ]
+        .map(|line| serde_json::from_str(line).expect("an item"))
+        .into()
+    }
+
+    #[test]
+    fn an_unparsed_item_counts_as_wrong_and_is_shown() {
+        let report = Report::new(&items(), &vec![Some(vec![1.0, 5.0]), Some(vec![3.0, 3.0]), None]);
+        assert_eq!((report.items, report.pairs, report.unparsed), (3, 3, 1));
+        assert_eq!(
+            report.accuracy.map(|(value, _)| value),
+            Some(0.5),
+            "1 + 1/2 + 0 of 3"
+        );
+        assert_eq!(report.accuracy_of_parsed, Some(0.75));
+        assert_eq!(report.tau_b.map(|(value, _)| value), Some(1.0 / 3.0));
+        let words = report.by_measure["words"].1.map(|(value, _)| value);
+        assert_eq!(words, Some(0.75));
+        let shown = show(&[("judge", report)]);
+        assert!(
+            shown.contains("1 without a verdict, counted as wrong (without them 75.0%)"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn baselines_read_only_lengths() {
+        let items = items();
+        let check = |name: &str, expect: f64| {
+            let (_, predicted) = baselines(&items)
+                .into_iter()
+                .find(|(it, _)| *it == name)
+                .expect("a baseline");
+            let accuracy = Report::new(&items, &predicted).accuracy.map(|(value, _)| value);
+            assert_eq!(accuracy, Some(expect), "{name}");
+        };
+        check("longest first", 1.0 / 3.0);
+        check("shortest first", 2.0 / 3.0);
+    }
+
+    #[test]
+    fn a_missing_record_is_an_error_and_a_failed_one_is_not() {
+        let items = items();
+        let error = predictions(&items, &HashMap::new())
+            .expect_err("no records")
+            .to_string();
+        assert!(error.contains("has no record"), "{error}");
+        let verdicts = items
+            .iter()
+            .map(|item| {
+                let key = crate::items::Key::Id(item.id.clone());
+                (item.id.clone(), Record::failed(&key, "parse", "no", "m"))
+            })
+            .collect();
+        assert_eq!(
+            predictions(&items, &verdicts).expect("has records"),
+            vec![None, None, None]
+        );
+    }
+}
