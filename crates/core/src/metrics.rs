@@ -212,3 +212,131 @@ fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     Some(below + (above - below) * at.fract())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        cases: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        a: Vec<f64>,
+        b: Vec<f64>,
+        tau_b: Option<f64>,
+    }
+
+    #[test]
+    fn tau_b_equals_scipys() {
+        let golden: Golden = serde_json::from_str(include_str!("../../../fixtures/tau_b.json")).unwrap();
+        assert!(golden.cases.len() >= 90);
+        for Case { a, b, tau_b } in golden.cases {
+            let got = kendall_tau_b(&a, &b);
+            match (got, tau_b) {
+                (Some(got), Some(expect)) => {
+                    assert!((got - expect).abs() <= 1e-12, "{a:?} {b:?}: {got} {expect}")
+                }
+                _ => assert_eq!(got, tau_b, "{a:?} {b:?}"),
+            }
+        }
+        assert_eq!(kendall_tau_b(&[1.0, f64::NAN], &[1.0, 2.0]), None);
+    }
+
+    #[test]
+    fn pairs_are_counted_where_gold_differs() {
+        let check = |pred: &[f64], gold: &[f64], expect: (usize, usize, usize)| {
+            let counts = pairwise(pred, gold);
+            assert_eq!(
+                (counts.correct, counts.tied, counts.wrong),
+                expect,
+                "{pred:?} {gold:?}"
+            );
+        };
+        check(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0], (3, 0, 0));
+        check(&[3.0, 2.0, 1.0], &[1.0, 2.0, 3.0], (0, 0, 3));
+        check(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0], (0, 3, 0));
+        check(&[1.0, 2.0], &[3.0, 3.0], (0, 0, 0));
+        check(&[f64::NAN, 2.0, 3.0], &[1.0, 2.0, 3.0], (1, 0, 2));
+        check(&[], &[], (0, 0, 0));
+    }
+
+    #[test]
+    fn accuracy_counts_a_tie_as_half() {
+        let counts: PairCounts = [
+            pairwise(&[1.0, 1.0], &[1.0, 2.0]),
+            pairwise(&[1.0, 2.0], &[1.0, 2.0]),
+        ]
+        .into_iter()
+        .sum();
+        assert_eq!(
+            (counts.total(), counts.points(), counts.accuracy()),
+            (2, 1.5, Some(0.75))
+        );
+        assert_eq!(pairwise(&[1.0], &[1.0]).accuracy(), None);
+        assert_eq!(PairCounts::all_wrong(&[1.0, 2.0, 2.0]).accuracy(), Some(0.0));
+        assert_eq!(PairCounts::all_wrong(&[1.0, 2.0, 2.0]).wrong, 2);
+    }
+
+    #[test]
+    fn ndcg_of_ties_does_not_depend_on_the_order_given() {
+        let close = |got: Option<f64>, expect: f64| assert!((got.unwrap() - expect).abs() < 1e-12, "{got:?}");
+        let ideal = 7.0 + 3.0 / 3f64.log2() + 1.0 / 2.0;
+        close(ndcg(&[3.0, 2.0, 1.0], &[3.0, 2.0, 1.0]), 1.0);
+        close(
+            ndcg(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]),
+            (1.0 + 3.0 / 3f64.log2() + 7.0 / 2.0) / ideal,
+        );
+        let tied = 11.0 / 3.0 * (1.0 + 1.0 / 3f64.log2() + 0.5) / ideal;
+        close(ndcg(&[4.0, 4.0, 4.0], &[3.0, 2.0, 1.0]), tied);
+        close(ndcg(&[4.0, 4.0, 4.0], &[1.0, 3.0, 2.0]), tied);
+        assert_eq!(ndcg(&[], &[]), None);
+        assert_eq!(ndcg(&[1.0], &[0.0]), None);
+    }
+
+    #[test]
+    fn variance_is_of_the_population() {
+        assert_eq!(score_variance(&[1.0, 5.0]), Some(4.0));
+        assert_eq!(score_variance(&[3.0]), Some(0.0));
+        assert_eq!(score_variance(&[]), None);
+    }
+
+    #[test]
+    fn intervals_cover_and_shrink() {
+        let items =
+            |n: usize| -> Vec<(f64, f64)> { (0..n).map(|i| (f64::from(u8::from(i % 4 > 0)), 1.0)).collect() };
+        let width = |n: usize| {
+            let (low, high) = bootstrap_interval(&items(n), 4_000, 1).unwrap();
+            assert!(low < 0.75 && 0.75 < high, "{low} {high}");
+            high - low
+        };
+        // Normal approximation: 2 * 1.96 * sqrt(0.75 * 0.25 / n).
+        assert!((width(100) - 0.1697).abs() < 0.02 && (width(400) - 0.0849).abs() < 0.01);
+        assert_eq!(bootstrap_interval(&[(3.0, 4.0)], 10, 1), Some((0.75, 0.75)));
+        assert_eq!(bootstrap_interval(&[], 10, 1), None);
+        assert_eq!(bootstrap_interval(&[(0.0, 0.0)], 10, 1), None);
+        assert_eq!(bootstrap_interval(&items(4), 0, 1), None);
+        let fine: Vec<(f64, f64)> = (0..20).map(|i| (f64::from(i).sqrt(), 1.0)).collect();
+        assert_eq!(
+            bootstrap_interval(&fine, 100, 1),
+            bootstrap_interval(&fine, 100, 1)
+        );
+        assert_ne!(
+            bootstrap_interval(&fine, 100, 1),
+            bootstrap_interval(&fine, 100, 2)
+        );
+    }
+
+    #[test]
+    fn ratios_weigh_items_by_their_denominator() {
+        // One item holds almost all pairs: the ratio of sums is near its value, the mean of ratios would not be.
+        let (low, high) = bootstrap_interval(&[(990.0, 1_000.0), (0.0, 1.0)], 1_000, 3).unwrap();
+        assert!(low < 0.01 && high > 0.98, "{low} {high}");
+        let quartiles: Vec<f64> = [0.0, 0.25, 0.5, 1.0]
+            .map(|q| quantile(&[1.0, 2.0, 3.0, 4.0], q).unwrap())
+            .to_vec();
+        assert_eq!(quartiles, [1.0, 1.75, 2.5, 4.0]);
+    }
+}

@@ -102,6 +102,33 @@ mod tests {
     }
 
     #[test]
+    fn the_user_message_has_the_bytes_of_the_published_package() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            principle: String,
+            prompt: String,
+            texts: Vec<String>,
+            utf8: String,
+        }
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../../fixtures/user_message.json")).unwrap();
+        assert_eq!(cases.len(), 4);
+        for Case {
+            principle,
+            prompt,
+            texts,
+            utf8,
+        } in cases
+        {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let mask = Mask::published(texts.len()).unwrap();
+            let message = user_message(&principle, &prompt, &texts, &mask);
+            let hex: String = message.bytes().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, utf8, "{message}");
+        }
+    }
+
+    #[test]
     fn the_system_text_comes_first_unchanged() {
         let request = JudgeRequest::new("p", "q", vec![Response::new("a", "x")]).unwrap();
         let messages = messages(&Profile::published("\nJudge.\n"), &request, &Mask::identity(1));

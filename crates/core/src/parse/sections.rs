@@ -304,11 +304,11 @@ mod tests {
     #[test]
     fn hostile_braces_take_linear_time() {
         for text in [
-            "{'".repeat(200_000),
-            "{\"a\":".repeat(100_000),
-            "{".repeat(1_000_000),
-            "{a:[".repeat(100_000),
-            "{/*".repeat(300_000),
+            "{'".repeat(50_000),
+            "{\"a\":".repeat(50_000),
+            "{".repeat(200_000),
+            "{a:[".repeat(50_000),
+            "{/*".repeat(50_000),
         ] {
             assert!(locate(&text).is_err());
         }
