@@ -1,0 +1,37 @@
+# Recipes for daily work. `just check` is what continuous integration runs.
+
+# List the recipes.
+default:
+    @just --list
+
+# Everything that must hold before a change lands.
+check:
+    bash .ci/run
+
+# The tests alone.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Bring the sources into shape.
+fmt:
+    cargo fmt --all
+
+# Lints as errors.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The documentation, warnings as errors.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, bans and sources of what we depend on.
+deny:
+    cargo deny check bans licenses sources
+
+# The command, optimised.
+build:
+    cargo build --release
+
+# The figures of BENCHMARKS.md, on the response files given.
+bench *FILES:
+    tools/bench.sh {{FILES}}
