@@ -78,10 +78,8 @@ impl Cache {
         let index: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         let pick = |buffer: &Tensor| -> Result<Tensor> {
             let index = Tensor::new(index.as_slice(), buffer.device())?;
-            Ok(buffer
-                .narrow(2, 0, self.slots())?
-                .contiguous()?
-                .index_select(&index, 0)?)
+            // Whole buffers: the room for growth comes along, and the copy is one.
+            Ok(buffer.index_select(&index, 0)?)
         };
         let copy = |layer: &Layer| {
             Ok(Layer {
