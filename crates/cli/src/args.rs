@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Compare verdicts with gold scores
     #[command(after_help = SCORE_HELP)]
     Score(ScoreArgs),
+    /// Train a judge
+    #[command(subcommand)]
+    Train(TrainCommand),
     /// Look at a model
     #[command(subcommand)]
     Model(ModelCommand),
@@ -252,6 +255,26 @@ pub(crate) struct ScoreArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainCommand {
+    /// Train on verifiable principles by showing right verdicts
+    #[command(after_help = SFT_HELP)]
+    Sft {
+        /// The recipe (TOML)
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Go on from the last checkpoint in the recipe's output folder
+        #[arg(long)]
+        resume: bool,
+    },
+}
+
+const SFT_HELP: &str = "\
+The output folder holds a model that `judge --model` takes, its checkpoint, and metrics.jsonl with one line a step.
+
+Example:
+  rewardanything train sft --config recipes/nano/sft.toml";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {

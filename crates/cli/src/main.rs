@@ -17,12 +17,14 @@ mod table;
 mod value;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 
-use crate::args::{Cli, Command, DataCommand, ModelCommand};
+use crate::args::{Cli, Command, DataCommand, ModelCommand, TrainCommand};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
+        Command::Train(TrainCommand::Sft { config, resume }) => train_sft(&config, resume),
         Command::Model(ModelCommand::Info { model }) => info::run(&model),
     };
     match outcome {
@@ -64,6 +67,17 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn train_sft(config: &Path, resume: bool) -> Result<Outcome> {
+    let finished = rewardanything_train::sft::run(config, resume)?;
+    eprintln!(
+        "{} steps, last loss {:.4}: {}",
+        finished.steps,
+        finished.loss,
+        finished.folder.display()
+    );
+    Ok(Outcome::Done)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -27,6 +27,10 @@ pub(crate) struct Style {
 
 impl Style {
     /// The style for standard output: its width if it is a terminal, and colours unless `NO_COLOR` is set.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "NO_COLOR and TERM describe the terminal, and this is the one place that asks about it"
+    )]
     pub(crate) fn of_stdout() -> Self {
         let terminal = io::stdout().is_terminal();
         let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -78,7 +82,7 @@ pub(crate) fn render(view: &View<'_>, style: Style) -> String {
         .max()
         .unwrap_or(0);
     let name_width = widest.clamp(4, (style.width / 3).max(8));
-    let bar_cells = style.width.saturating_sub(name_width + 20).clamp(5, BAR_CELLS);
+    let bar_cells = style.width.saturating_sub(name_width + 17).clamp(3, BAR_CELLS);
     let header = format!("  rank  {}  score", pad("name", name_width));
     let _ = writeln!(out, "\n{}", style.dim(&header));
     for (index, (name, score)) in view.ranked.iter().enumerate() {
@@ -97,12 +101,12 @@ pub(crate) fn render(view: &View<'_>, style: Style) -> String {
         }
     }
     let _ = writeln!(out);
-    for repair in &view.repairs {
-        for wrapped in wrap(&plain(&format!("repaired: {repair}")), style.width - 2) {
+    let repairs = view.repairs.iter().map(|repair| format!("repaired: {repair}"));
+    for line in repairs.chain([view.footer.clone()]) {
+        for wrapped in wrap(&plain(&line), style.width - 2) {
             let _ = writeln!(out, "  {}", style.dim(&wrapped));
         }
     }
-    let _ = writeln!(out, "  {}", style.dim(&view.footer));
     out
 }
 

@@ -1,0 +1,233 @@
+//! The walls of ARCHITECTURE.md, read off the manifests and the sources.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Folder name and manifest of every crate of the workspace.
+fn crates() -> BTreeMap<String, Table> {
+    let entries = fs::read_dir(root().join("crates")).expect("the workspace has crates");
+    let crates: BTreeMap<String, Table> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|folder| folder.join("Cargo.toml").is_file())
+        .map(|folder| {
+            let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+            let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, manifest.parse().expect("a manifest is TOML"))
+        })
+        .collect();
+    assert!(crates.len() >= 5, "the crates were found");
+    crates
+}
+
+/// What a crate depends on, outside of its tests.
+fn dependencies(manifest: &Table) -> Vec<&str> {
+    assert!(
+        manifest.get("target").is_none(),
+        "dependencies by target would have to be read here too"
+    );
+    ["dependencies", "build-dependencies"]
+        .iter()
+        .filter_map(|table| manifest.get(*table)?.as_table())
+        .flat_map(|table| table.keys().map(String::as_str))
+        .collect()
+}
+
+/// Every Rust source of a crate outside of its tests, with its text.
+fn sources(name: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("crates").join(name).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a crate has sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source is text");
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{name} has sources");
+    found
+}
+
+/// The code of a source: no comments, and nothing from its unit tests on, which stand last.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()))
+        .take_while(|(_, line)| *line != "#[cfg(test)]")
+        .filter(|(_, line)| !line.starts_with("//"))
+}
+
+#[track_caller]
+fn only(dependency: &str, allowed: &[&str]) {
+    for (name, manifest) in crates() {
+        let uses = dependencies(&manifest)
+            .iter()
+            .any(|found| found.starts_with(dependency));
+        assert!(
+            !uses || allowed.contains(&name.as_str()),
+            "{name} depends on {dependency}, only {allowed:?} may"
+        );
+    }
+}
+
+#[test]
+fn tensors_stay_in_engine_and_train() {
+    only("candle", &["engine", "train"]);
+}
+
+#[test]
+fn the_command_alone_reports_errors_loosely() {
+    only("anyhow", &["cli"]);
+    only("clap", &["cli"]);
+}
+
+#[test]
+fn core_and_principles_are_pure() {
+    let pure = ["core", "principles"];
+    let banned = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::time",
+        "std::io::std",
+        "println!",
+        "print!",
+    ];
+    for name in pure {
+        for (path, text) in sources(name) {
+            for (line, code) in code(&text) {
+                let found = banned.iter().find(|word| code.contains(*word));
+                assert!(
+                    found.is_none(),
+                    "{}:{line} uses {found:?}, and {name} is pure",
+                    path.display()
+                );
+            }
+        }
+    }
+    for (name, manifest) in crates().iter().filter(|(name, _)| pure.contains(&name.as_str())) {
+        for runtime in [
+            "tokio",
+            "candle-core",
+            "candle-nn",
+            "indicatif",
+            "tokenizers",
+            "rayon",
+            "flate2",
+        ] {
+            assert!(
+                !dependencies(manifest).contains(&runtime),
+                "{name} depends on {runtime}"
+            );
+        }
+    }
+}
+
+#[test]
+fn arrows_point_down() {
+    let check = |name: &str, allowed: &[&str]| {
+        let crates = crates();
+        for found in dependencies(&crates[name]) {
+            if let Some(ours) = found.strip_prefix("rewardanything-") {
+                assert!(
+                    allowed.contains(&ours),
+                    "{name} depends on {ours}, it may on {allowed:?}"
+                );
+            }
+        }
+    };
+    check("core", &[]);
+    check("kernels", &[]);
+    check("principles", &["core"]);
+    check("engine", &["core", "kernels"]);
+    check("train", &["core", "kernels", "principles", "engine"]);
+}
+
+#[test]
+fn unsafe_code_lives_in_kernels() {
+    for (name, manifest) in crates() {
+        let inherits = manifest
+            .get("lints")
+            .and_then(|lints| lints.get("workspace"))
+            .is_some_and(|workspace| workspace.as_bool() == Some(true));
+        assert!(
+            inherits || name == "kernels",
+            "{name} does not inherit the lints of the workspace"
+        );
+        if name == "kernels" {
+            continue;
+        }
+        for (path, text) in sources(&name) {
+            for (line, code) in code(&text) {
+                let found = code
+                    .split(|next: char| !next.is_alphanumeric() && next != '_')
+                    .any(|word| word == "unsafe");
+                assert!(!found, "{}:{line} has unsafe code", path.display());
+            }
+        }
+    }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    let workspace: Table = workspace.parse().expect("a manifest is TOML");
+    assert_eq!(
+        workspace["workspace"]["lints"]["rust"]["unsafe_code"].as_str(),
+        Some("deny")
+    );
+}
+
+#[test]
+fn libraries_print_nothing() {
+    for name in crates().keys().filter(|name| *name != "cli") {
+        for (path, text) in sources(name) {
+            for (line, code) in code(&text) {
+                let prints = ["println!", "eprintln!", "print!(", "eprint!(", "dbg!"]
+                    .iter()
+                    .any(|word| code.contains(word));
+                assert!(!prints, "{}:{line} prints", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dependency_is_in_the_one_table() {
+    for (name, manifest) in crates() {
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(entries) = manifest.get(table).and_then(Value::as_table) else {
+                continue;
+            };
+            for (dependency, value) in entries {
+                let shared = value.get("workspace").and_then(Value::as_bool) == Some(true);
+                assert!(shared, "{name} names its own version of {dependency}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_house_rules_hold() {
+    for name in crates().keys() {
+        for (path, text) in sources(name) {
+            let place = path.display();
+            assert!(text.lines().count() <= 600, "{place} is longer than 600 lines");
+            assert!(text.starts_with("//!"), "{place} does not say what it is for");
+            for (line, code) in code(&text) {
+                assert!(!code.contains(".unwrap()"), "{place}:{line} unwraps");
+                assert!(
+                    !code.contains("#[allow("),
+                    "{place}:{line} allows where it could expect, with a reason"
+                );
+            }
+        }
+    }
+}
