@@ -6,32 +6,52 @@ use crate::recipe::Recipe;
 use crate::sequence::Sequence;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_core::Role;
+use rewardanything_engine::{ChatTemplate, TokenizerConfig};
+use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
 /// Tokenises examples as the judge will see them at inference.
 pub struct Encoder {
     tokenizer: Tokenizer,
+    template: ChatTemplate,
+    end_of_turn: String,
     context_weight: f32,
     context_share: f32,
     seed: u64,
 }
 
 impl Encoder {
-    /// An encoder for a model folder.
+    /// An encoder for the model in `folder`, which holds its chat template.
     ///
     /// # Errors
-    /// [`TrainError::Tokenizer`] when ChatML's tokens are missing.
-    pub fn new(tokenizer: Tokenizer, _folder: &Path, recipe: &Recipe) -> Result<Self, TrainError> {
-        for token in ["<|im_start|>", "<|im_end|>"] {
-            crate::bpe::id(&tokenizer, token)?;
-        }
+    /// [`TrainError::File`] or [`TrainError::Engine`] when the template cannot be read, [`TrainError::Tokenizer`] when
+    /// the folder names no token that ends a turn, or one that the tokenizer does not know.
+    pub fn new(tokenizer: Tokenizer, folder: &Path, recipe: &Recipe) -> Result<Self, TrainError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            fs::read(&path).map_err(|e| TrainError::File {
+                path,
+                message: e.to_string(),
+            })
+        };
+        let config = TokenizerConfig::from_json(&read("tokenizer_config.json")?)?;
+        let source = match &config.chat_template {
+            Some(source) => source.clone(),
+            None => String::from_utf8_lossy(&read("chat_template.jinja")?).into_owned(),
+        };
+        let missing = || TrainError::Tokenizer("tokenizer_config.json names no eos_token".to_owned());
+        let end_of_turn = config.eos_token.clone().ok_or_else(missing)?;
+        crate::bpe::id(&tokenizer, &end_of_turn)?;
+        let template = ChatTemplate::new(source, &config)?;
         let Recipe { run, seed, .. } = recipe;
+        let (context_weight, context_share) = (run.context_weight, run.context_share);
         Ok(Self {
             tokenizer,
-            context_weight: run.context_weight,
-            context_share: run.context_share,
+            template,
+            end_of_turn,
+            context_weight,
+            context_share,
             seed: *seed,
         })
     }
@@ -39,23 +59,14 @@ impl Encoder {
     /// Tokens and weights; `place` (step, index) seeds the choice of prompt tokens that are predicted.
     ///
     /// # Errors
-    /// [`TrainError::Tokenizer`].
+    /// [`TrainError::Tokenizer`]; [`TrainError::Engine`] when the template refuses the messages.
     pub fn encode(&self, example: &Example, place: (usize, usize)) -> Result<Sequence, TrainError> {
         let error = |e: tokenizers::Error| TrainError::Tokenizer(e.to_string());
-        let mut prompt = String::new();
-        for message in &example.messages {
-            let role = match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            };
-            prompt.push_str(&format!("<|im_start|>{role}\n{}<|im_end|>\n", message.content));
-        }
-        prompt.push_str("<|im_start|>assistant\n");
+        let prompt = self.template.render(&example.messages, true, true)?;
         let context = self.tokenizer.encode(prompt, false).map_err(error)?;
         let reply = self
             .tokenizer
-            .encode(format!("{}<|im_end|>", example.reply), false)
+            .encode(format!("{}{}", example.reply, self.end_of_turn), false)
             .map_err(error)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xC0_47E8);
         rng.set_stream(((place.0 as u64) << 20) | place.1 as u64);

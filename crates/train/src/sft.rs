@@ -56,10 +56,18 @@ pub struct Finished {
 /// # Errors
 /// [`TrainError`]; what was trained until the last checkpoint is kept.
 pub fn run(path: &Path, resume: bool) -> Result<Finished, TrainError> {
+    run_until(path, resume, None)
+}
+
+/// [`run`], stopped with a checkpoint once `until` steps are done in all; schedules stay those of the whole run.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(path: &Path, resume: bool, until: Option<usize>) -> Result<Finished, TrainError> {
     let recipe = Recipe::read(path)?;
     let base = path.parent().unwrap_or(Path::new("."));
     let mut trainer = Trainer::prepare(&recipe, base, resume)?;
-    trainer.train()
+    trainer.train(until.unwrap_or(recipe.run.steps))
 }
 
 /// Where a folder keeps its parts.
@@ -215,7 +223,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn train(&mut self) -> Result<Finished, TrainError> {
+    fn train(&mut self, until: usize) -> Result<Finished, TrainError> {
         let run = &self.recipe.run;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if run.threads == 0 { processors } else { run.threads };
@@ -239,7 +247,7 @@ impl<'a> Trainer<'a> {
         bar.set_position(self.state.step as u64);
         bar.reset_eta();
         let mut last_loss = f64::NAN;
-        while self.state.step < run.steps {
+        while self.state.step < until.min(run.steps) {
             let started = Instant::now();
             let step = self.state.step;
             let (batch, too_long) = self.batch(step)?;

@@ -1,0 +1,152 @@
+//! Both gradients against PyTorch's, and against each other.
+
+use candle_core::{DType, Device};
+use rewardanything_engine::Config;
+use rewardanything_train::candle_twin;
+use rewardanything_train::examples::Kind;
+use rewardanything_train::fused::Fused;
+use rewardanything_train::layout::{Dims, Layout};
+use rewardanything_train::load;
+use rewardanything_train::sequence::Sequence;
+use std::path::PathBuf;
+
+struct Golden {
+    config: Config,
+    layout: Layout,
+    params: Vec<f32>,
+    batch: Vec<Sequence>,
+    loss: f64,
+    gradient: Vec<f32>,
+}
+
+fn sequence(tokens: &[u32], weight: impl Fn(usize) -> f32) -> Sequence {
+    Sequence {
+        tokens: tokens.to_vec(),
+        weights: (0..tokens.len()).map(weight).collect(),
+        kinds: vec![Kind::Other; tokens.len()],
+    }
+}
+
+fn golden(name: &str) -> Golden {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .join(name);
+    let config = Config::from_json(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
+    let layout = Layout::new(Dims::from(&config));
+    let params = load::parameters(&folder, &layout).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+    let prompts: Vec<Vec<u32>> = serde_json::from_value(json["prompts"].clone()).unwrap();
+    let batch = prompts
+        .iter()
+        .filter(|p| p.len() > 1)
+        .map(|p| sequence(p, |_| 1.0))
+        .collect();
+    let tensors = candle_core::safetensors::load(folder.join("golden.safetensors"), &Device::Cpu).unwrap();
+    let mut gradient = vec![f32::NAN; layout.len()];
+    for t in &layout.tensors {
+        let values = tensors[&format!("grad.{}", t.name)].to_dtype(DType::F32).unwrap();
+        let values: Vec<f32> = values.flatten_all().unwrap().to_vec1().unwrap();
+        gradient[t.range.clone()].copy_from_slice(&values);
+    }
+    Golden {
+        config,
+        layout,
+        params,
+        batch,
+        loss: json["loss"].as_f64().unwrap(),
+        gradient,
+    }
+}
+
+#[track_caller]
+fn assert_equal(layout: &Layout, got: &[f32], want: &[f32], tolerance: f32) {
+    for t in &layout.tensors {
+        let largest = want[t.range.clone()].iter().fold(0f32, |a, b| a.max(b.abs()));
+        assert!(largest > 0.0, "{} has no gradient at all", t.name);
+        for i in t.range.clone() {
+            let difference = (got[i] - want[i]).abs();
+            assert!(
+                difference <= tolerance * largest.max(1e-3),
+                "{} [{}]: {} {}",
+                t.name,
+                i,
+                got[i],
+                want[i]
+            );
+        }
+    }
+}
+
+#[test]
+fn fused_equals_pytorch() {
+    for name in ["tiny-tied", "tiny-untied"] {
+        let g = golden(name);
+        for threads in [1, 2] {
+            let mut gradient = vec![f32::NAN; g.layout.len()];
+            let mut fused = Fused::new(g.layout.clone(), threads, 32);
+            let loss = fused.loss_and_gradient(&g.params, &g.batch, &mut gradient);
+            assert!((loss - g.loss).abs() < 1e-5, "{name}: {loss} {}", g.loss);
+            assert_equal(&g.layout, &gradient, &g.gradient, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn candle_equals_pytorch() {
+    for name in ["tiny-tied", "tiny-untied"] {
+        let g = golden(name);
+        let mut gradient = vec![f32::NAN; g.layout.len()];
+        let loss =
+            candle_twin::loss_and_gradient(&g.config, &g.layout, &g.params, &g.batch, &mut gradient).unwrap();
+        assert!((loss - g.loss).abs() < 1e-5, "{name}: {loss} {}", g.loss);
+        assert_equal(&g.layout, &gradient, &g.gradient, 1e-4);
+    }
+}
+
+/// Ragged lengths past one attention block, weights of every kind, a reused workspace.
+#[test]
+fn fused_equals_candle_on_weighted_ragged_batches() {
+    let g = golden("tiny-tied");
+    let vocab = g.config.vocab_size;
+    let tokens = |n: usize, salt: usize| -> Vec<u32> {
+        (0..n)
+            .map(|i| u32::try_from((i * 131 + salt * 17 + i * i) % vocab).unwrap())
+            .collect()
+    };
+    let weight = |i: usize| [0.0, 0.05, 1.0, 0.4][i % 4];
+    let lengths = [2, 97, 5, 64, 150, 33];
+    let batch: Vec<Sequence> = lengths
+        .iter()
+        .enumerate()
+        .map(|(salt, n)| sequence(&tokens(*n, salt), weight))
+        .collect();
+    let mut fused = Fused::new(g.layout.clone(), 2, 128);
+    let mut got = vec![0.0; g.layout.len()];
+    fused.loss_and_gradient(&g.params, &batch[..3], &mut got);
+    let loss = fused.loss_and_gradient(&g.params, &batch, &mut got);
+    let mut want = vec![0.0; g.layout.len()];
+    let want_loss =
+        candle_twin::loss_and_gradient(&g.config, &g.layout, &g.params, &batch, &mut want).unwrap();
+    assert!((loss - want_loss).abs() < 1e-5, "{loss} {want_loss}");
+    assert_equal(&g.layout, &got, &want, 2e-4);
+    let counted: usize = fused.tally().values().map(|(_, all)| all).sum();
+    let expected = batch
+        .iter()
+        .flat_map(|s| &s.weights[1..])
+        .filter(|w| **w != 0.0)
+        .count();
+    assert_eq!(counted, expected);
+}
+
+/// Splitting a batch over threads and chunks changes nothing but the last bits.
+#[test]
+fn chunks_do_not_matter() {
+    let g = golden("tiny-untied");
+    let mut whole = vec![0.0; g.layout.len()];
+    let loss = Fused::new(g.layout.clone(), 1, 10_000).loss_and_gradient(&g.params, &g.batch, &mut whole);
+    let mut parts = vec![0.0; g.layout.len()];
+    let again = Fused::new(g.layout.clone(), 3, 1).loss_and_gradient(&g.params, &g.batch, &mut parts);
+    assert!((loss - again).abs() < 1e-6);
+    assert_equal(&g.layout, &parts, &whole, 1e-5);
+}
