@@ -30,25 +30,25 @@ pub fn loss_and_gradient(
         vars.push(var);
     }
     let model = Qwen3::new(config, VarBuilder::from_tensors(tensors, DType::F32, &device))?;
-    let inputs: Vec<&[u32]> = batch.iter().map(|s| &s.tokens[..s.tokens.len() - 1]).collect();
-    let rows = Batch::ragged(&inputs)?;
-    let logits_xv = model.forward(&rows, &mut Cache::none(), Positions::All, OpsMode::Differentiable)?;
     let total: f64 = batch
         .iter()
         .flat_map(|s| &s.weights[1..])
         .map(|w| f64::from(*w))
         .sum();
-    let targets: Vec<u32> = batch.iter().flat_map(|s| s.tokens[1..].iter().copied()).collect();
-    let weights: Vec<f32> = batch
-        .iter()
-        .flat_map(|s| &s.weights[1..])
-        .map(|w| (f64::from(*w) / total) as f32)
-        .collect();
-    let logprobs_xv = candle_nn::ops::log_softmax(&logits_xv, 1)?;
-    let count = targets.len();
-    let targets_x1 = Tensor::from_vec(targets, (count, 1), &device)?;
-    let nll_x = logprobs_xv.gather(&targets_x1, 1)?.squeeze(1)?.neg()?;
-    let loss = (nll_x * Tensor::from_vec(weights, count, &device)?)?.sum_all()?;
+    let mut loss = Tensor::new(0f32, &device)?;
+    for s in batch {
+        let n = s.tokens.len() - 1;
+        let row = Batch::ragged(&[&s.tokens[..n]])?;
+        let logits_1tv = model.forward(&row, &mut Cache::none(), Positions::All, OpsMode::Differentiable)?;
+        let logprobs_tv = candle_nn::ops::log_softmax(&logits_1tv.squeeze(0)?, 1)?;
+        let targets_t1 = Tensor::from_slice(&s.tokens[1..], (n, 1), &device)?;
+        let nll_t = logprobs_tv.gather(&targets_t1, 1)?.squeeze(1)?.neg()?;
+        let weights: Vec<f32> = s.weights[1..]
+            .iter()
+            .map(|w| (f64::from(*w) / total) as f32)
+            .collect();
+        loss = (loss + (nll_t * Tensor::from_vec(weights, n, &device)?)?.sum_all()?)?;
+    }
     let store = loss.backward()?;
     for (t, var) in layout.tensors.iter().zip(&vars) {
         let grad = store.get(var.as_tensor()).ok_or_else(|| {

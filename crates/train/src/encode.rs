@@ -18,6 +18,7 @@ pub struct Encoder {
     end_of_turn: String,
     context_weight: f32,
     context_share: f32,
+    decision_weight: f32,
     seed: u64,
 }
 
@@ -45,13 +46,13 @@ impl Encoder {
         crate::bpe::id(&tokenizer, &end_of_turn)?;
         let template = ChatTemplate::new(source, &config)?;
         let Recipe { run, seed, .. } = recipe;
-        let (context_weight, context_share) = (run.context_weight, run.context_share);
         Ok(Self {
             tokenizer,
             template,
             end_of_turn,
-            context_weight,
-            context_share,
+            context_weight: run.context_weight,
+            context_share: run.context_share,
+            decision_weight: run.decision_weight,
             seed: *seed,
         })
     }
@@ -89,12 +90,12 @@ impl Encoder {
         let mut kinds = vec![Kind::Context; tokens.len()];
         for (id, (start, end)) in reply.get_ids().iter().zip(reply.get_offsets()) {
             tokens.push(*id);
-            weights.push(1.0);
             // A token belongs to the mark that its last byte lies in: a leading space is part of the token.
             let mark = example
                 .marks
                 .iter()
                 .find(|(range, _)| *start < range.end && range.contains(&end.saturating_sub(1)));
+            weights.push(if mark.is_some() { self.decision_weight } else { 1.0 });
             kinds.push(mark.map_or(Kind::Other, |m| m.1));
         }
         Ok(Sequence {

@@ -4,6 +4,7 @@
 //! gradient sum of several threads are loops over slices, and two implementations of the gradient can be compared
 //! number by number.
 
+use crate::TrainError;
 use std::ops::Range;
 
 /// The numbers that fix a Qwen3 model's tensors.
@@ -33,9 +34,19 @@ pub struct Dims {
     pub positions: usize,
 }
 
-impl From<&rewardanything_engine::Config> for Dims {
-    fn from(c: &rewardanything_engine::Config) -> Self {
-        Self {
+impl TryFrom<&rewardanything_engine::Config> for Dims {
+    type Error = TrainError;
+
+    /// Refuses projections with biases, which no Qwen3 model has.
+    fn try_from(c: &rewardanything_engine::Config) -> Result<Self, TrainError> {
+        if c.attention_bias {
+            let message = "training expects false, as in every Qwen3 model, got true".to_owned();
+            return Err(TrainError::Recipe {
+                field: "model.attention_bias",
+                message,
+            });
+        }
+        Ok(Self {
             vocab: c.vocab_size,
             hidden: c.hidden_size,
             feed_forward: c.intermediate_size,
@@ -47,7 +58,7 @@ impl From<&rewardanything_engine::Config> for Dims {
             eps: c.rms_norm_eps as f32,
             rope_theta: c.rope_theta,
             positions: c.max_position_embeddings,
-        }
+        })
     }
 }
 

@@ -70,6 +70,10 @@ pub struct Run {
     /// Weight of predicting the prompt, against 1 for the reply.
     #[serde(default)]
     pub context_weight: f32,
+    /// Weight of the reply's tokens that carry a decision (quality, levels, scores), against 1 for its other tokens. The
+    /// rest of a reply is form, learned within minutes.
+    #[serde(default = "one")]
+    pub decision_weight: f32,
     /// Share of prompt tokens that are predicted at all; their weight is raised to make up for it.
     #[serde(default = "one")]
     pub context_share: f32,

@@ -108,7 +108,7 @@ impl<'a> Trainer<'a> {
             pool.index(&synth::sentence(&mut rng));
         }
         let (config, tokenizer) = Self::model(recipe, base, &output, &pool, resume)?;
-        let layout = Layout::new(Dims::from(&config));
+        let layout = Layout::new(Dims::try_from(&config)?);
         let state = if resume {
             State::load(&checkpoint, layout.len())?
         } else {
