@@ -1,9 +1,11 @@
 //! Training examples with exact gold, made on the fly: real or self-made texts under verifiable principles.
 //!
-//! Two tasks, mixed by a curriculum. *Judge*: a principle, a prompt and responses; the reply names the quality asked
+//! Three tasks, mixed by a curriculum. *Judge*: a principle, a prompt and responses; the reply names the quality asked
 //! for, writes down how much of it each response has (a level, 0 to 9), and gives the verdict that follows. *Measure*:
 //! the same layout, but the principle names several qualities and the reply is their levels alone: many labels for
-//! little text, since measuring is the hard part. An example depends on the seed, the step and its place in the
+//! little text, since measuring is the hard part. *Name*: only what
+//! the principle asks for, beside next to no text: the direction is one token of a whole verdict, and in whole verdicts
+//! alone it stays at chance. An example depends on the seed, the step and its place in the
 //! batch, and on nothing before it, so a resumed run sees the same data.
 
 use crate::pool::Pool;
@@ -22,6 +24,8 @@ use std::ops::Range;
 pub enum Kind {
     /// The prompt.
     Context,
+    /// Says whether more or fewer of it is asked for.
+    Direction,
     /// Names the quality that the principle asks for.
     Quality,
     /// How much of a quality a response has.
@@ -63,8 +67,11 @@ pub struct ExampleConfig {
 pub struct Stage {
     /// The share of training at which it ends, in 0..=1.
     pub until: f64,
-    /// Share of measure examples; the rest are judge examples.
+    /// Share of measure examples.
     pub measure: f64,
+    /// Share of name examples; what both leave are judge examples.
+    #[serde(default)]
+    pub name: f64,
     /// Longest responses, in words; one of these is drawn for each example.
     pub max_words: Vec<usize>,
 }
@@ -74,6 +81,7 @@ impl Default for ExampleConfig {
         let stage = |until, measure, words: &[usize]| Stage {
             until,
             measure,
+            name: 0.1,
             max_words: words.to_vec(),
         };
         Self {
@@ -114,8 +122,11 @@ impl Maker<'_> {
             .or(self.config.stages.last());
         let stage = stage.expect("the configuration was checked to have a stage. This is a bug.");
         let max_words = stage.max_words.choose(&mut rng).copied().unwrap_or(30);
-        if rng.random_bool(stage.measure) {
+        let draw: f64 = rng.random();
+        if draw < stage.measure {
             self.measure(&mut rng, max_words)
+        } else if draw < stage.measure + stage.name {
+            self.name(&mut rng)
         } else {
             self.judge(&mut rng, max_words)
         }
@@ -123,13 +134,7 @@ impl Maker<'_> {
 
     fn judge(&self, rng: &mut ChaCha8Rng, max_words: usize) -> Example {
         let count = rng.random_range(self.config.responses.0..=self.config.responses.1);
-        let trained: Vec<Measure> = Measure::ALL.iter().copied().filter(|m| !m.held_out()).collect();
-        let measure = *trained
-            .choose(rng)
-            .expect("some measures are trained on. This is a bug.");
-        let direction = *Direction::ALL
-            .choose(rng)
-            .expect("there are two directions. This is a bug.");
+        let (measure, direction) = draw_principle(rng);
         let (prompt, mut texts) = self.texts(rng, count, max_words, measure);
         // Items whose responses do not differ teach little; try again a few times, then take what came.
         for _ in 0..4 {
@@ -143,7 +148,7 @@ impl Maker<'_> {
         let levels: Vec<f64> = texts.iter().map(|t| f64::from(measure.level(t))).collect();
         let gold = gold_of_values(direction, &levels);
         let mut reply = Reply::default();
-        reply.text.push_str("<think>\nAsked for: ");
+        reply.text.push_str("<think>\n");
         reply.mark(
             &format!("{} {}", direction.id(), measure.quality()),
             Kind::Quality,
@@ -181,6 +186,23 @@ impl Maker<'_> {
                 text: whole,
                 marks: reply.marks,
             },
+        )
+    }
+
+    /// A principle beside one very short response, and a reply that only says what it asks for.
+    fn name(&self, rng: &mut ChaCha8Rng) -> Example {
+        let (measure, direction) = draw_principle(rng);
+        let principle = phrase(measure, direction, rng, Split::Train);
+        let mut reply = Reply::default();
+        reply.text.push_str("<think>\n");
+        reply.asked(measure, direction);
+        reply.text.push_str("\n</think>");
+        let text = trim_to_words(&synth::sentence(rng), 3);
+        self.finish(
+            principle,
+            trim_to_words(&synth::prompt(rng), 6),
+            vec![text],
+            reply,
         )
     }
 
@@ -301,6 +323,20 @@ impl Maker<'_> {
     }
 }
 
+/// A measure that is trained on, and a direction.
+fn draw_principle(rng: &mut ChaCha8Rng) -> (Measure, Direction) {
+    let trained: Vec<Measure> = Measure::ALL.iter().copied().filter(|m| !m.held_out()).collect();
+    let measure = *trained
+        .choose(rng)
+        .expect("some measures are trained on. This is a bug.");
+    (
+        measure,
+        *Direction::ALL
+            .choose(rng)
+            .expect("there are two directions. This is a bug."),
+    )
+}
+
 /// With some chance, sets the sentences of a text as lines, a list or with emphasis.
 fn restructured(rng: &mut ChaCha8Rng, text: String) -> String {
     let parts = crate::pool::sentences(&text);
@@ -344,6 +380,15 @@ impl Reply {
         let start = self.text.len();
         self.text.push_str(text);
         self.marks.push((start..self.text.len(), kind));
+    }
+
+    /// `Asked for: fewer commas.`
+    fn asked(&mut self, measure: Measure, direction: Direction) {
+        self.text.push_str("Asked for: ");
+        self.mark(direction.id(), Kind::Direction);
+        self.text.push(' ');
+        self.mark(measure.quality(), Kind::Quality);
+        self.text.push('.');
     }
 
     /// `commas: model-1 3, model-2 0.`
