@@ -5,9 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_core::{Generate as _, Judge, Profile};
-#[cfg(nano)]
-use rewardanything_engine::ModelBytes;
-use rewardanything_engine::{LoadOptions, LocalModel};
+use rewardanything_engine::{LoadOptions, LocalModel, ModelBytes};
 
 use crate::args::ModelArgs;
 
@@ -80,7 +78,6 @@ pub(crate) fn load(name: &str) -> Result<LocalModel> {
         .with_context(|| format!("cannot load the model in {name}"))
 }
 
-#[cfg(nano)]
 fn nano() -> Result<LocalModel> {
     let files = ModelBytes {
         config: include_bytes!("../../../models/nano/config.json"),
@@ -90,11 +87,6 @@ fn nano() -> Result<LocalModel> {
         profile: Some(include_str!("../../../models/nano/judge.toml")),
     };
     LocalModel::from_bytes(files, NANO, &LoadOptions::default()).context("cannot load nano")
-}
-
-#[cfg(not(nano))]
-fn nano() -> Result<LocalModel> {
-    bail!("this build holds no model: name a folder with --model");
 }
 
 /// A built-in profile by its name, or one in a TOML file.

@@ -36,7 +36,7 @@ lr = 5e-3
 warmup = 4
 
 [run]
-steps = 8
+steps = 16
 batch_tokens = 800
 max_tokens = 700
 checkpoint_every = 4
@@ -63,16 +63,16 @@ fn a_run_learns_and_resumes_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let whole = write(folder.path(), "whole.toml", &RECIPE.replace("OUT", "whole"));
     let finished = sft::run(&whole, false).unwrap();
-    assert_eq!(finished.steps, 8);
+    assert_eq!(finished.steps, 16);
     let (first, last) = (
         metric(&finished.folder, 0, "loss"),
-        metric(&finished.folder, 7, "loss"),
+        metric(&finished.folder, 15, "loss"),
     );
     assert!(last < first - 1.0, "loss {first} -> {last}");
 
-    // Stop after four steps by a recipe that is the same but for where it stops.
+    // Stop after eight steps by a recipe that is the same but for where it stops.
     let part = write(folder.path(), "part.toml", &RECIPE.replace("OUT", "part"));
-    sft::run_until(&part, false, Some(4)).unwrap();
+    sft::run_until(&part, false, Some(8)).unwrap();
     assert!(
         matches!(sft::run(&part, false), Err(TrainError::File { .. })),
         "an old run is not overwritten"
@@ -95,7 +95,7 @@ fn a_run_learns_and_resumes_exactly() {
             .unwrap()
             .lines()
             .count(),
-        8
+        16
     );
 
     // The folder is a model that the engine loads, and a checkpoint that training starts from.
@@ -151,7 +151,7 @@ fn bad_recipes_say_what_is_wrong() {
         let message = sft::run(&path, false).unwrap_err().to_string();
         assert!(message.contains(expect), "expected {expect:?} in {message:?}");
     }
-    check("steps = 8", "steps = 0", "run.steps: expected at least 1, got 0");
+    check("steps = 16", "steps = 0", "run.steps: expected at least 1, got 0");
     check("batch_tokens = 800", "batch_tokens = 1", "run.batch_tokens");
     check(
         "responses = [2, 3]",

@@ -4,5 +4,4 @@ mod architecture;
 mod commands;
 mod common;
 mod judge_file;
-#[cfg(nano)]
 mod nano;
