@@ -95,21 +95,13 @@ mod tests {
             down[i] -= h;
             (f(&up) - f(&down)) / f64::from(up[i] - down[i])
         };
-        for i in 0..n * d {
+        for (i, got) in d_x.iter().enumerate() {
             let want = difference(&x, i, &|v| loss(v, &weight));
-            assert!(
-                (f64::from(d_x[i]) - want).abs() < 2e-3,
-                "x {i}: {} {want}",
-                d_x[i]
-            );
+            assert!((f64::from(*got) - want).abs() < 2e-3, "x {i}: {got} {want}");
         }
-        for i in 0..d {
+        for (i, got) in d_w.iter().enumerate() {
             let want = difference(&weight, i, &|v| loss(&x, v));
-            assert!(
-                (f64::from(d_w[i]) - want).abs() < 2e-3,
-                "weight {i}: {} {want}",
-                d_w[i]
-            );
+            assert!((f64::from(*got) - want).abs() < 2e-3, "weight {i}: {got} {want}");
         }
     }
 }
