@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// Words kept of a prompt.
+const MAX_PROMPT_WORDS: usize = 200;
+
 /// Which records of which files are trained on.
 #[derive(Clone, Debug, Default, serde::Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -106,7 +109,8 @@ impl Pool {
             self.texts.push(sentences);
         }
         if !own.is_empty() {
-            self.prompts.push((trim_to_words(record.prompt.trim(), 60), own));
+            self.prompts
+                .push((trim_to_words(record.prompt.trim(), MAX_PROMPT_WORDS), own));
         }
     }
 

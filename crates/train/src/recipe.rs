@@ -125,19 +125,30 @@ impl Recipe {
                 "expected a share in 0..=1 and a weight of at least 0".into(),
             );
         }
-        let (least, most) = self.examples.responses;
-        if least == 0 || least > most || most > self.profile.max_responses {
-            let got = format!(
-                "expected 1 <= least <= most <= {}, got {least} and {most}",
-                self.profile.max_responses
-            );
-            return refuse("examples.responses", got);
+        if self.examples.stages.is_empty() {
+            return refuse("examples.stages", "expected at least one stage, got none".into());
         }
-        if self.examples.stages.is_empty() || self.examples.stages.iter().any(|s| s.max_words.is_empty()) {
-            return refuse(
-                "examples.stages",
-                "expected at least one stage, each with max_words".into(),
-            );
+        for (at, stage) in self.examples.stages.iter().enumerate() {
+            let (least, most) = stage.responses;
+            if least == 0 || least > most || most > self.profile.max_responses {
+                let limit = self.profile.max_responses;
+                let got =
+                    format!("stage {at}: expected 1 <= least <= most <= {limit}, got {least} and {most}");
+                return refuse("examples.stages.responses", got);
+            }
+            if stage.max_words.is_empty() || stage.prompt_words.is_empty() {
+                let got = format!("stage {at}: expected lengths in max_words and prompt_words, got none");
+                return refuse("examples.stages", got);
+            }
+            if stage
+                .max_words
+                .iter()
+                .chain(&stage.prompt_words)
+                .any(|words| *words == 0)
+            {
+                let got = format!("stage {at}: expected lengths of at least 1 word, got 0");
+                return refuse("examples.stages", got);
+            }
         }
         Ok(())
     }

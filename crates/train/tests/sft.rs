@@ -28,8 +28,13 @@ tie_word_embeddings = true
 name = "tiny"
 system = ""
 
-[examples]
+[[examples.stages]]
+until = 1.0
+measure = 0.5
+name = 0.1
 responses = [2, 3]
+max_words = [14]
+prompt_words = [8]
 
 [optim]
 lr = 5e-3
@@ -156,7 +161,7 @@ fn bad_recipes_say_what_is_wrong() {
     check(
         "responses = [2, 3]",
         "responses = [3, 2]",
-        "examples.responses: expected 1 <= least <= most",
+        "examples.stages.responses: stage 0: expected 1 <= least <= most",
     );
     check("threads = 2", "thread = 2", "unknown field `thread`");
     check(
@@ -170,8 +175,8 @@ fn bad_recipes_say_what_is_wrong() {
         "num_key_value_heads",
     );
     check(
-        "[examples]",
-        "[pool]\nfiles = [\"absent.jsonl\"]\n[examples]",
+        "[[examples.stages]]",
+        "[pool]\nfiles = [\"absent.jsonl\"]\n[[examples.stages]]",
         "absent.jsonl",
     );
 }

@@ -18,8 +18,10 @@ pub enum Split {
     HeldOut,
 }
 
-/// Share of phrases that are hand-written rather than composed.
+/// Share of phrases for evaluation that are hand-written rather than composed.
 const HAND_WRITTEN: f64 = 0.5;
+/// The same for training: less, since few sentences repeated often are learned by heart.
+const HAND_WRITTEN_IN_TRAINING: f64 = 0.35;
 /// Share of phrases with an irrelevant addition.
 const ADDITION: f64 = 0.3;
 /// Share of phrases wholly in lower case.
@@ -59,8 +61,8 @@ const HELD_OUT_ADDITIONS: &[&str] = &[
     "Whether a reply is true is not your concern here.",
 ];
 
-/// A random way to say a principle: half of the time a hand-written phrasing, otherwise a composed one,
-/// sometimes with an irrelevant sentence before or after it, in lower case, or without its full stop.
+/// A random way to say a principle: a hand-written phrasing (half of the time for evaluation, less for
+/// training) or a composed one, sometimes with an irrelevant sentence before or after it, in lower case, or without its full stop.
 ///
 /// The same generator state gives the same phrase. [`Split::Train`] never yields a held-out phrasing or
 /// frame.
@@ -73,7 +75,11 @@ const HELD_OUT_ADDITIONS: &[&str] = &[
 /// assert!(!text.is_empty());
 /// ```
 pub fn phrase(measure: Measure, direction: Direction, rng: &mut impl Rng, split: Split) -> String {
-    let core = if rng.random_bool(HAND_WRITTEN) {
+    let share = match split {
+        Split::Train => HAND_WRITTEN_IN_TRAINING,
+        Split::HeldOut => HAND_WRITTEN,
+    };
+    let core = if rng.random_bool(share) {
         pick(&hand_written(measure, direction, split), rng).to_owned()
     } else {
         let noun = pick(&nouns::nouns(measure), rng);
@@ -104,7 +110,7 @@ fn frames_of(measure: Measure, split: Split) -> Vec<&'static str> {
     );
     all.iter()
         .copied()
-        .filter(|frame| !(in_every_text && frame.contains("{with}")))
+        .filter(|frame| !(in_every_text && (frame.contains("{with}") || frame.contains("without"))))
         .collect()
 }
 
@@ -191,17 +197,22 @@ mod tests {
             let all = nouns::nouns(measure);
             assert!(all.len() >= 4, "{}", measure.id());
             assert_eq!(
-                all.iter().map(|noun| noun.text).collect::<HashSet<_>>().len(),
+                all.iter()
+                    .map(|noun| (noun.text, noun.one))
+                    .collect::<HashSet<_>>()
+                    .len(),
                 all.len()
             );
         }
         let commas = Noun {
             text: "commas",
             counted: true,
+            one: "comma",
         };
         let hedging = Noun {
             text: "hedging",
             counted: false,
+            one: "hedge",
         };
         let check = |noun, direction, expect| {
             let frame = "{more} {n} {is} better, use as {much} as you can.";

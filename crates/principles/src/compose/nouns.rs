@@ -11,17 +11,48 @@ pub(super) struct Noun {
     pub(super) text: &'static str,
     /// True for a plural that is counted (many commas), false for a mass (much politeness).
     pub(super) counted: bool,
+    /// A single instance, as in "every comma" or "not one comma".
+    pub(super) one: &'static str,
 }
 
 /// The names of a measure's quality.
 pub(super) fn nouns(measure: Measure) -> Vec<Noun> {
     let (counted, mass) = names(measure);
-    let noun = |counted| move |&text: &&'static str| Noun { text, counted };
-    counted
-        .iter()
-        .map(noun(true))
-        .chain(mass.iter().map(noun(false)))
+    let all = counted.iter().map(|text| (text, true));
+    let all = all.chain(mass.iter().map(|text| (text, false)));
+    all.flat_map(|(text, counted)| ones(measure).iter().map(move |one| Noun { text, counted, one }))
         .collect()
+}
+
+/// Single instances.
+fn ones(measure: Measure) -> &'static [&'static str] {
+    match measure {
+        Measure::Words => &["word", "additional word"],
+        Measure::Sentences => &["sentence", "complete sentence"],
+        Measure::SentenceLength => &["word in the average sentence"],
+        Measure::Lines => &["line", "line break"],
+        Measure::ListItems => &["bullet point", "list item", "bulleted line"],
+        Measure::Markup => &["bold word", "heading or bold word", "Markdown mark"],
+        Measure::Commas => &["comma", "comma sign"],
+        Measure::Colons => &["colon", "colon sign"],
+        Measure::Parentheses => &["bracket", "remark in brackets", "parenthesis"],
+        Measure::Quotes => &["quotation", "quoted passage"],
+        Measure::Questions => &["question", "question mark", "\"?\""],
+        Measure::Exclamations => &["exclamation mark", "exclamation", "\"!\""],
+        Measure::Numbers => &["number", "figure", "numeral", "digit"],
+        Measure::Capitals => &["capital", "capitalised word", "upper-case initial"],
+        Measure::FirstPerson => &["I or we", "mention of me or us", "my or our"],
+        Measure::SecondPerson => &["you or your", "mention of you", "you"],
+        Measure::Hedges => &["maybe or perhaps", "hedge", "could or might", "doubtful word"],
+        Measure::Politeness => &["please or thanks", "polite word", "sorry or welcome"],
+        Measure::PositiveWords => &["positive word", "good or great", "happy or lovely word"],
+        Measure::Negations => &["negation", "not or never"],
+        Measure::Contractions => &["contraction", "shortened form"],
+        Measure::LongWords => &["long word", "word of many letters", "difficult word"],
+        Measure::Connectives => &["linking word", "because or however"],
+        Measure::Repetition => &["repeated word", "word used twice", "recurring word"],
+        Measure::Examples => &["example", "for example", "illustration", "such as"],
+    }
 }
 
 /// Counted and mass names.
