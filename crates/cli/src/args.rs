@@ -267,6 +267,9 @@ pub(crate) enum TrainCommand {
         /// Go on from the last checkpoint in the recipe's output folder
         #[arg(long)]
         resume: bool,
+        /// Stop with a checkpoint once so many steps are done in all; schedules stay those of the whole run
+        #[arg(long, value_name = "STEPS")]
+        stop_after: Option<usize>,
     },
 }
 
@@ -274,7 +277,7 @@ const SFT_HELP: &str = "\
 The output folder holds a model that `judge --model` takes, its checkpoint, and metrics.jsonl with one line a step.
 
 Example:
-  rewardanything train sft --config recipes/nano/sft.toml";
+  rewardanything train sft --config recipes/nano/1-words.toml --stop-after 1900";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {

@@ -54,7 +54,11 @@ fn main() -> ExitCode {
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
-        Command::Train(TrainCommand::Sft { config, resume }) => train_sft(&config, resume),
+        Command::Train(TrainCommand::Sft {
+            config,
+            resume,
+            stop_after,
+        }) => train_sft(&config, resume, stop_after),
         Command::Model(ModelCommand::Info { model }) => info::run(&model),
     };
     match outcome {
@@ -69,8 +73,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn train_sft(config: &Path, resume: bool) -> Result<Outcome> {
-    let finished = rewardanything_train::sft::run(config, resume)?;
+fn train_sft(config: &Path, resume: bool, stop_after: Option<usize>) -> Result<Outcome> {
+    let finished = rewardanything_train::sft::run_until(config, resume, stop_after)?;
     eprintln!(
         "{} steps, last loss {:.4}: {}",
         finished.steps,

@@ -95,8 +95,13 @@ impl Encoder {
                 .marks
                 .iter()
                 .find(|(range, _)| *start < range.end && range.contains(&end.saturating_sub(1)));
-            weights.push(if mark.is_some() { self.decision_weight } else { 1.0 });
-            kinds.push(mark.map_or(Kind::Other, |m| m.1));
+            let kind = mark.map_or(Kind::Other, |m| m.1);
+            weights.push(match kind {
+                Kind::Given => 0.0,
+                Kind::Other => 1.0,
+                _ => self.decision_weight,
+            });
+            kinds.push(kind);
         }
         Ok(Sequence {
             tokens,

@@ -1,10 +1,11 @@
 //! Training examples with exact gold, made on the fly: real or self-made texts under verifiable principles.
 //!
-//! Three tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply names the
+//! Four tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply names the
 //! quality asked for and whether more or fewer of it is wanted, writes down how much of it each response has (a level,
-//! 0 to 9), and gives the verdict that follows. *Measure*: the same layout, but the principle names several qualities
+//! 0 to 9), where the levels begin and end and which end is the best, and gives the verdict that follows. *Measure*: the same layout, but the principle names several qualities
 //! and the reply is their levels alone: many labels for little text, since measuring is the hard part. *Name*: only
-//! what the principle asks for, beside next to no text. Each skill has a plateau that whole verdicts do not leave, so
+//! what the principle asks for, beside next to no text. *Decide*: a judge example over next to no text with levels out of
+//! the air, which are not taught; the verdict that follows from them is. Each skill has a plateau that whole verdicts do not leave, so
 //! each is first taught by itself.
 //!
 //! An example depends on the seed, the step and its place in the batch, and on nothing before it, so a resumed run
@@ -37,6 +38,12 @@ pub enum Kind {
     Quality,
     /// How much of a quality a response has.
     Level,
+    /// A level that is given, not taught: it has no weight in the loss.
+    Given,
+    /// The lowest and the highest level, and which of them is the best.
+    Range,
+    /// A level said again, beside the score that follows from it.
+    Recall,
     /// A score of the verdict.
     Score,
     /// All else in the reply.
@@ -72,9 +79,12 @@ pub struct Stage {
     pub until: f64,
     /// Share of measure examples.
     pub measure: f64,
-    /// Share of name examples; what both leave are judge examples.
+    /// Share of name examples.
     #[serde(default)]
     pub name: f64,
+    /// Share of decide examples; what the three leave are judge examples.
+    #[serde(default)]
+    pub decide: f64,
     /// Responses of an example, least and most; a judge example has at least two.
     pub responses: (usize, usize),
     /// Longest responses, in words; one of these is drawn for each example.
@@ -89,6 +99,7 @@ impl Default for ExampleConfig {
             until,
             measure,
             name: 0.1,
+            decide: 0.2,
             responses: (1, most),
             max_words: words.to_vec(),
             prompt_words: prompt_words.to_vec(),
@@ -140,6 +151,8 @@ impl Maker<'_> {
             self.measure(&mut rng, stage)
         } else if draw < stage.measure + stage.name {
             self.name(&mut rng)
+        } else if draw < stage.measure + stage.name + stage.decide {
+            self.decide(&mut rng, stage)
         } else {
             self.judge(&mut rng, stage)
         }
@@ -173,6 +186,31 @@ impl Maker<'_> {
             texts: vec![trim_to_words(&synth::sentence(rng), 3)],
         };
         self.finish(material, reply.end())
+    }
+
+    fn decide(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
+        let (least, most) = (stage.responses.0.max(2), stage.responses.1.max(2));
+        let count = rng.random_range(least..=most);
+        let (measure, direction) = draw_principle(rng);
+        // Narrow ranges too: most real levels are close to each other.
+        let lowest = rng.random_range(0..=4);
+        let highest = rng.random_range(lowest + 1..=9);
+        let levels: Vec<u8> = (0..count).map(|_| rng.random_range(lowest..=highest)).collect();
+        let mut reply = Reply::thinking();
+        reply.asked(measure, direction);
+        reply.given(measure, &levels);
+        let levels: Vec<f64> = levels.into_iter().map(f64::from).collect();
+        let mut text = || {
+            let words = rng.random_range(1..=3);
+            trim_to_words(&synth::sentence(rng), words)
+        };
+        let texts = (0..count).map(|_| text()).collect();
+        let material = Material {
+            principle: principle(rng, measure, direction),
+            prompt: trim_to_words(&synth::prompt(rng), 4),
+            texts,
+        };
+        self.finish(material, reply.verdict(direction, &levels))
     }
 
     fn measure(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {

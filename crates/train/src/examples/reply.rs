@@ -50,6 +50,16 @@ impl Reply {
         }
     }
 
+    /// As [`levels`](Self::levels) of one quality, with levels that nobody measured.
+    pub(super) fn given(&mut self, measure: Measure, levels: &[u8]) {
+        for (i, level) in levels.iter().enumerate() {
+            self.text
+                .push_str(&format!("\nmodel-{}: {} ", i + 1, measure.quality()));
+            self.mark(&level.to_string(), Kind::Given);
+            self.text.push('.');
+        }
+    }
+
     /// Ends the thinking, without a verdict.
     pub(super) fn end(mut self) -> Self {
         self.text.push_str("\n</think>");
@@ -57,8 +67,29 @@ impl Reply {
     }
 
     /// Ends the thinking and gives the verdict that follows from the levels.
-    pub(super) fn verdict(self, direction: Direction, levels: &[f64]) -> Self {
+    ///
+    /// `From 0 to 3, best 0.` and a line `model-1: 3 gives 1.` for each response come first: a score finds its level,
+    /// compares it with both ends and turns with the direction, and in one step that is not learned.
+    pub(super) fn verdict(mut self, direction: Direction, levels: &[f64]) -> Self {
+        let lowest = levels.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let best = match direction {
+            Direction::More => highest,
+            Direction::Fewer => lowest,
+        };
+        for (before, level) in [("\nFrom ", lowest), (" to ", highest), (", best ", best)] {
+            self.text.push_str(before);
+            self.mark(&level.to_string(), Kind::Range);
+        }
+        self.text.push('.');
         let gold = gold_of_values(direction, levels);
+        for (i, (level, score)) in levels.iter().zip(&gold.scores).enumerate() {
+            self.text.push_str(&format!("\nmodel-{}: ", i + 1));
+            self.mark(&level.to_string(), Kind::Recall);
+            self.text.push_str(" gives ");
+            self.mark(&score.to_string(), Kind::Score);
+            self.text.push('.');
+        }
         let scores = gold
             .scores
             .iter()
@@ -98,7 +129,7 @@ mod tests {
         let reply = reply.verdict(Direction::Fewer, &[2.0, 0.0]);
         assert!(
             reply.text.starts_with(
-                "<think>\nAsked for: fewer commas.\nmodel-1: commas 2.\nmodel-2: commas 0.\n</think>"
+                "<think>\nAsked for: fewer commas.\nmodel-1: commas 2.\nmodel-2: commas 0.\nFrom 0 to 2, best 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>"
             ),
             "{}",
             reply.text
@@ -113,6 +144,13 @@ mod tests {
             ("commas", Kind::Quality),
             ("2", Kind::Level),
             ("0", Kind::Level),
+            ("0", Kind::Range),
+            ("2", Kind::Range),
+            ("0", Kind::Range),
+            ("2", Kind::Recall),
+            ("1", Kind::Score),
+            ("0", Kind::Recall),
+            ("5", Kind::Score),
             ("1", Kind::Score),
             ("5", Kind::Score),
         ];
