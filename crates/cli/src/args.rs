@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  rewardanything judge --principle 'Prefer the shorter answer.' --prompt 'What is Rust?' \\
+  rewardanything judge --principle 'The shorter the answer, the better.' --prompt 'What is Rust?' \\
       --response a='A programming language.' --response b=@long-answer.txt
   rewardanything judge --input items.jsonl --output verdicts.jsonl
   rewardanything principle list --category style

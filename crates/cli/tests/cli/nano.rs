@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const REQUEST: [&str; 9] = [
     "judge",
     "--principle",
-    "Prefer the shorter answer.",
+    "The shorter the answer, the better.",
     "--prompt",
     "What is the capital of France?",
     "--response",
@@ -110,7 +110,7 @@ fn texts_come_from_files_too() {
     let brief = format!("brief=@{}", scratch.write("brief.txt", "Paris."));
     let principle = format!(
         "@{}",
-        scratch.write("principle.txt", "Prefer the shorter answer.")
+        scratch.write("principle.txt", "The shorter the answer, the better.")
     );
     let mut args = [&REQUEST[..], &["--json"]].concat();
     let typed = run(&args).expect(0).stdout;

@@ -1,7 +1,8 @@
-//! The engine on the tiny checkpoints of `fixtures/`.
+//! The engine on the tiny checkpoints of `fixtures/`, and on the judge that ships inside.
 
 mod chats;
 mod common;
 mod folders;
 mod local;
+mod nano;
 mod reference;

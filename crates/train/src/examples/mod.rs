@@ -168,7 +168,7 @@ impl Maker<'_> {
         reply.asked(measure, direction);
         reply.levels(&[measure], &texts);
         let material = Material {
-            principle: principle(rng, measure, direction),
+            principle: self.principle(rng, measure, direction),
             prompt,
             texts,
         };
@@ -181,7 +181,7 @@ impl Maker<'_> {
         let mut reply = Reply::thinking();
         reply.asked(measure, direction);
         let material = Material {
-            principle: principle(rng, measure, direction),
+            principle: self.principle(rng, measure, direction),
             prompt: trim_to_words(&synth::prompt(rng), 6),
             texts: vec![trim_to_words(&synth::sentence(rng), 3)],
         };
@@ -206,7 +206,7 @@ impl Maker<'_> {
         };
         let texts = (0..count).map(|_| text()).collect();
         let material = Material {
-            principle: principle(rng, measure, direction),
+            principle: self.principle(rng, measure, direction),
             prompt: trim_to_words(&synth::prompt(rng), 4),
             texts,
         };
@@ -274,6 +274,39 @@ impl Maker<'_> {
             marks: reply.marks,
         }
     }
+
+    /// A phrasing for training. Sometimes it is said twice in different words, sometimes a word is missing, sometimes it
+    /// stands beside a sentence of any text: a judge that sees phrasings only whole and alone knows them by heart and
+    /// reads no other.
+    fn principle(&self, rng: &mut ChaCha8Rng, measure: Measure, direction: Direction) -> String {
+        let mut text = phrase(measure, direction, rng, Split::Train);
+        match rng.random_range(0..20) {
+            0..3 => {
+                text.push(' ');
+                text.push_str(&phrase(measure, direction, rng, Split::Train));
+            }
+            3..6 => {
+                let mut words: Vec<&str> = text.split(' ').collect();
+                if words.len() > 5 {
+                    words.remove(rng.random_range(0..words.len()));
+                }
+                text = words.join(" ");
+            }
+            6..12 => {
+                let beside = match self.pool.texts.choose(rng).and_then(|t| t.choose(rng)) {
+                    Some(sentence) if rng.random_bool(0.8) => trim_to_words(sentence, 10),
+                    _ => synth::sentence(rng),
+                };
+                text = if rng.random_bool(0.5) {
+                    format!("{} {text}", beside.trim())
+                } else {
+                    format!("{text} {}", beside.trim())
+                };
+            }
+            _ => {}
+        }
+        text
+    }
 }
 
 /// A measure that is trained on, and a direction.
@@ -288,25 +321,4 @@ fn draw_principle(rng: &mut ChaCha8Rng) -> (Measure, Direction) {
             .choose(rng)
             .expect("there are two directions. This is a bug."),
     )
-}
-
-/// A phrasing for training. Sometimes it is said twice in different words, sometimes words are missing: a judge that
-/// sees sentences only whole and alone knows them by heart and reads no other.
-fn principle(rng: &mut ChaCha8Rng, measure: Measure, direction: Direction) -> String {
-    let mut text = phrase(measure, direction, rng, Split::Train);
-    match rng.random_range(0..20) {
-        0..3 => {
-            text.push(' ');
-            text.push_str(&phrase(measure, direction, rng, Split::Train));
-        }
-        3..7 => {
-            let mut words: Vec<&str> = text.split(' ').collect();
-            if words.len() > 5 {
-                words.remove(rng.random_range(0..words.len()));
-            }
-            text = words.join(" ");
-        }
-        _ => {}
-    }
-    text
 }
