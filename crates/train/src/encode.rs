@@ -110,3 +110,54 @@ impl Encoder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rewardanything_core::{Message, Role};
+
+    const RECIPE: &str = r#"
+seed = 1
+output = "unused"
+[model]
+from = "unused"
+[profile]
+name = "tiny"
+[run]
+steps = 1
+batch_tokens = 100
+max_tokens = 100
+checkpoint_every = 1
+decision_weight = 4.0
+"#;
+
+    #[test]
+    fn decisions_weigh_more_and_what_is_given_weighs_nothing() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny-tied");
+        let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+        let encoder = Encoder::new(tokenizer, &folder, &toml::from_str(RECIPE).unwrap()).unwrap();
+        let example = Example {
+            messages: vec![Message {
+                role: Role::User,
+                content: "Hi".to_owned(),
+            }],
+            reply: "7 5 x".to_owned(),
+            marks: vec![(0..1, Kind::Given), (2..3, Kind::Score)],
+        };
+        let sequence = encoder.encode(&example, (0, 0)).unwrap();
+        for (kind, weight) in [
+            (Kind::Context, 0.0),
+            (Kind::Given, 0.0),
+            (Kind::Score, 4.0),
+            (Kind::Other, 1.0),
+        ] {
+            let mut of_kind = sequence
+                .kinds
+                .iter()
+                .zip(&sequence.weights)
+                .filter(|(k, _)| **k == kind);
+            assert!(of_kind.clone().count() > 0, "{kind:?}");
+            assert!(of_kind.all(|(_, w)| *w == weight), "{kind:?}: {sequence:?}");
+        }
+    }
+}

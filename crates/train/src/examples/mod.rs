@@ -21,6 +21,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reply::Reply;
 use rewardanything_core::{JudgeRequest, Mask, Profile, Response, messages};
+use rewardanything_principles::items::PrincipleSplit;
 use rewardanything_principles::{Direction, Measure, Split, phrase, trim_to_words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -215,7 +216,7 @@ impl Maker<'_> {
 
     fn measure(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let count = rng.random_range(stage.responses.0..=stage.responses.1);
-        let mut trained: Vec<Measure> = Measure::ALL.iter().copied().filter(|m| !m.held_out()).collect();
+        let mut trained = trained();
         trained.shuffle(rng);
         let (prompt, texts) = self.texts(rng, stage, count, trained[0]);
         // What was drawn for, then qualities that the texts show before those that they lack.
@@ -309,10 +310,14 @@ impl Maker<'_> {
     }
 }
 
+/// The measures that are trained on.
+fn trained() -> Vec<Measure> {
+    PrincipleSplit::TrainPrinciples.measures().collect()
+}
+
 /// A measure that is trained on, and a direction.
 fn draw_principle(rng: &mut ChaCha8Rng) -> (Measure, Direction) {
-    let trained: Vec<Measure> = Measure::ALL.iter().copied().filter(|m| !m.held_out()).collect();
-    let measure = *trained
+    let measure = *trained()
         .choose(rng)
         .expect("some measures are trained on. This is a bug.");
     (

@@ -44,7 +44,9 @@ impl Texts<'_> {
             draw -= share;
             draw < 0.0
         });
-        let wanted = wanted.unwrap_or(0) as u8;
+        // No text is without a line or a sentence, so these begin at one.
+        let least = u8::from(matches!(measure, Measure::Lines | Measure::Sentences));
+        let wanted = wanted.unwrap_or(0) as u8 + least;
         let mut best: Option<(u8, String)> = None;
         for _ in 0..TRIES {
             let text = self.candidate(rng, own, (measure, wanted), limit);
@@ -187,6 +189,7 @@ mod tests {
             Measure::Questions,
             Measure::Hedges,
             Measure::Lines,
+            Measure::Sentences,
         ] {
             let mut seen = [0; 10];
             for _ in 0..400 {
