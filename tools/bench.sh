@@ -24,7 +24,7 @@ echo "$((($(date +%s%N) - start) / 10000000)) ms without a model"
 
 # items NAME MAX_WORDS PRINCIPLES N [FLAG]: 4 responses an item, in phrasings that training never saw.
 items() {
-    "$ra" data verifiable --responses "${responses[@]}" --max-words "$2" --per-item 4 --items "$4" --seed 1 \
+    "$ra" data verifiable --responses "${responses[@]}" --max-words "$2" --per-item 4 --items "$4" --seed 2 \
         --principles "$3" --phrasings held-out --output "$out/$1.jsonl" "${@:5}"
 }
 
