@@ -11,14 +11,23 @@
 
 pub mod attention;
 pub mod elementwise;
+pub mod isa;
+pub mod linear;
 pub mod matmul;
 pub mod norm;
+pub mod packed;
+pub mod paged;
 pub mod rope;
+mod tile;
 pub mod xent;
 
 pub use attention::{AttentionShape, attention_backward, attention_forward};
 pub use elementwise::{add_assign, swiglu_backward, swiglu_forward};
+pub use isa::Isa;
+pub use linear::{linear, linear_with};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use norm::{rms_norm_backward, rms_norm_forward};
+pub use packed::{Format, PackError, PackedMatrix};
+pub use paged::{KvShape, PAGE, PagedQueries, paged_attention};
 pub use rope::{RopeTable, rope_backward, rope_forward};
 pub use xent::cross_entropy;

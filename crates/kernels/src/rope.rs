@@ -21,6 +21,22 @@ impl RopeTable {
         Self { half, cos_sin }
     }
 
+    /// The rows of the table for `positions` alone, in the `f32` arithmetic of the reference implementation; row `i`
+    /// belongs to `positions[i]`. For inference, which needs few positions out of very many.
+    pub fn of_positions(positions: impl IntoIterator<Item = usize>, head_dim: usize, theta: f64) -> Self {
+        let half = head_dim / 2;
+        let frequency = |i: usize| 1.0 / (theta as f32).powf((2 * i) as f32 / head_dim as f32);
+        let frequencies: Vec<f32> = (0..half).map(frequency).collect();
+        let row = |p: usize| {
+            frequencies.iter().map(move |f| {
+                let (sin, cos) = (p as f32 * f).sin_cos();
+                (cos, sin)
+            })
+        };
+        let cos_sin = positions.into_iter().flat_map(row).collect();
+        Self { half, cos_sin }
+    }
+
     fn at(&self, position: usize) -> &[(f32, f32)] {
         &self.cos_sin[position * self.half..(position + 1) * self.half]
     }

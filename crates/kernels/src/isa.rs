@@ -1,0 +1,111 @@
+//! Which instruction set the kernels use, decided once per process.
+
+use std::sync::OnceLock;
+
+/// Names an instruction set for the whole process, for tests and comparisons: `portable`, `avx2`, `avx512`, `neon`.
+pub const FORCE: &str = "REWARDANYTHING_ISA";
+
+/// An instruction set for which the kernels are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// What the compilation target guarantees, without fused multiply-add.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+    /// AArch64, which always has NEON.
+    Neon,
+}
+
+impl Isa {
+    /// Every one, the plainest first.
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
+
+    /// The name that [`FORCE`] takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        }
+    }
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[allow(
+                unreachable_patterns,
+                reason = "which patterns are left depends on the architecture"
+            )]
+            _ => false,
+        }
+    }
+
+    /// Rows of a tile: as many as keep every accumulator in a register.
+    pub(crate) fn tile_rows(self) -> usize {
+        match self {
+            Self::Portable => 4,
+            Self::Avx2 | Self::Neon => 6,
+            Self::Avx512 => 12,
+        }
+    }
+
+    /// The one in use: the best there is, or the one that [`FORCE`] names.
+    ///
+    /// # Panics
+    /// When [`FORCE`] names one that does not exist or that this machine lacks.
+    pub fn active() -> Self {
+        static ACTIVE: OnceLock<Isa> = OnceLock::new();
+        *ACTIVE.get_or_init(|| {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a switch for tests that must reach every kernel below any caller"
+            )]
+            let forced = std::env::var(FORCE).ok();
+            Self::choose(forced.as_deref()).unwrap_or_else(|message| panic!("{FORCE}: {message}"))
+        })
+    }
+
+    fn choose(forced: Option<&str>) -> Result<Self, String> {
+        let available = || Self::ALL.into_iter().filter(|isa| isa.is_available());
+        match forced {
+            None | Some("") => Ok(available().last().unwrap_or(Self::Portable)),
+            Some(name) => available().find(|isa| isa.name() == name).ok_or_else(|| {
+                let names: Vec<&str> = available().map(Self::name).collect();
+                format!("expected one of {}, got {name:?}", names.join(", "))
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forced_set_must_exist_and_be_there() {
+        assert_eq!(Isa::choose(Some("portable")), Ok(Isa::Portable));
+        assert!(Isa::choose(None).unwrap().is_available());
+        assert_eq!(Isa::choose(Some("")), Isa::choose(None));
+        let error = Isa::choose(Some("sse9")).unwrap_err();
+        assert!(
+            error.contains("portable") && error.contains("\"sse9\""),
+            "{error}"
+        );
+    }
+}

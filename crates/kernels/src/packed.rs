@@ -1,0 +1,341 @@
+//! Weights in the order in which products read them, in the number format of their file.
+//!
+//! A matrix `[n, k]` (outputs, inputs) becomes panels of [`PANEL`] outputs; inside a panel, input after input, the
+//! sixteen weights of an input lie side by side. Products widen a strip of a panel to `f32` right before they use it,
+//! while it is in the nearest cache. Narrow formats therefore save memory and bandwidth and lose nothing else: each
+//! value is the one that the format's reference gives.
+
+use multiversion::multiversion;
+
+use crate::tile::PANEL;
+
+/// Inputs that are widened at once: a strip of `f32` fills half of a 32 KiB cache. A multiple of every block length.
+pub(crate) const STRIP: usize = 256;
+
+/// Inputs that share a scale in [`Format::Q8_0`].
+const BLOCK: usize = 32;
+
+/// A number format of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// 4 bytes each.
+    F32,
+    /// 2 bytes each: 5 bits of exponent.
+    F16,
+    /// 2 bytes each: the upper half of an `f32`.
+    Bf16,
+    /// Blocks of 32 signed bytes with an `f16` scale.
+    Q8_0,
+}
+
+/// A matrix of weights, `[n, k]`, in panels.
+#[derive(Clone, Debug)]
+pub struct PackedMatrix {
+    outputs: usize,
+    inputs: usize,
+    panels: Panels,
+}
+
+#[derive(Clone, Debug)]
+enum Panels {
+    F32(Vec<f32>),
+    F16(Vec<u16>),
+    Bf16(Vec<u16>),
+    Q8_0 {
+        /// `[panel, k, PANEL]`.
+        quants: Vec<i8>,
+        /// `[panel, k / BLOCK, PANEL]`, `f16`.
+        scales: Vec<u16>,
+    },
+}
+
+/// Why bytes are not a matrix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a matrix of {outputs} x {inputs} in {format:?}: {reason}")]
+pub struct PackError {
+    outputs: usize,
+    inputs: usize,
+    format: Format,
+    reason: String,
+}
+
+impl Format {
+    /// Bytes of a row of `k` weights as files hold it; `None` when `k` is not a multiple of the block or overflows.
+    pub fn row_bytes(self, k: usize) -> Option<usize> {
+        match self {
+            Self::F32 => k.checked_mul(4),
+            Self::F16 | Self::Bf16 => k.checked_mul(2),
+            Self::Q8_0 => (k.is_multiple_of(BLOCK)).then(|| k / BLOCK * (BLOCK + 2)),
+        }
+    }
+}
+
+impl PackedMatrix {
+    /// Packs rows as files hold them, little-endian, one after the other; `parts` are stacked along the outputs.
+    ///
+    /// # Errors
+    /// When a length does not fit the shape, or the format cannot hold rows of `inputs` weights.
+    pub fn new(format: Format, inputs: usize, parts: &[(usize, &[u8])]) -> Result<Self, PackError> {
+        let outputs = parts.iter().map(|part| part.0).sum();
+        let refuse = |reason: String| PackError {
+            outputs,
+            inputs,
+            format,
+            reason,
+        };
+        let row_bytes = format
+            .row_bytes(inputs)
+            .filter(|&bytes| bytes > 0)
+            .ok_or_else(|| refuse("rows of this length cannot be stored".to_owned()))?;
+        let mut rows: Vec<&[u8]> = Vec::with_capacity(outputs);
+        for &(count, bytes) in parts {
+            if count.checked_mul(row_bytes) != Some(bytes.len()) {
+                return Err(refuse(format!(
+                    "{count} rows of {row_bytes} bytes expected, got {} bytes",
+                    bytes.len()
+                )));
+            }
+            rows.extend(bytes.chunks_exact(row_bytes));
+        }
+        Ok(Self {
+            outputs,
+            inputs,
+            panels: Panels::pack(format, inputs, &rows),
+        })
+    }
+
+    /// Packs `f32` values, `[n, k]`.
+    ///
+    /// # Errors
+    /// As [`PackedMatrix::new`].
+    pub fn from_f32(values: &[f32], outputs: usize, inputs: usize) -> Result<Self, PackError> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self::new(Format::F32, inputs, &[(outputs, &bytes)])
+    }
+
+    /// Rows `n`.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Columns `k`.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The number format.
+    pub fn format(&self) -> Format {
+        match self.panels {
+            Panels::F32(_) => Format::F32,
+            Panels::F16(_) => Format::F16,
+            Panels::Bf16(_) => Format::Bf16,
+            Panels::Q8_0 { .. } => Format::Q8_0,
+        }
+    }
+
+    /// Bytes of memory that the weights take.
+    pub fn bytes(&self) -> usize {
+        match &self.panels {
+            Panels::F32(values) => size_of_val(values.as_slice()),
+            Panels::F16(values) | Panels::Bf16(values) => size_of_val(values.as_slice()),
+            Panels::Q8_0 { quants, scales } => quants.len() + size_of_val(scales.as_slice()),
+        }
+    }
+
+    /// Writes row `n` as `f32`: the look-up of an embedding.
+    ///
+    /// # Panics
+    /// When there is no such row or `out` is not `k` long.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        assert!(
+            row < self.outputs && out.len() == self.inputs,
+            "row {row} of {} into {}",
+            self.outputs,
+            out.len()
+        );
+        let mut strip = [0f32; STRIP * PANEL];
+        for (start, out) in (0..self.inputs).step_by(STRIP).zip(out.chunks_mut(STRIP)) {
+            let strip = self.widen(row / PANEL, start, out.len(), &mut strip);
+            for (value, column) in out.iter_mut().zip(strip[row % PANEL..].iter().step_by(PANEL)) {
+                *value = *column;
+            }
+        }
+    }
+
+    pub(crate) fn panel_count(&self) -> usize {
+        self.outputs.div_ceil(PANEL)
+    }
+
+    /// Widens inputs `start..start + count` of a panel into `strip`, and returns the part that was written.
+    pub(crate) fn widen<'s>(
+        &'s self,
+        panel: usize,
+        start: usize,
+        count: usize,
+        strip: &'s mut [f32; STRIP * PANEL],
+    ) -> &'s [f32] {
+        let range = (panel * self.inputs + start) * PANEL..(panel * self.inputs + start + count) * PANEL;
+        let wide = &mut strip[..count * PANEL];
+        match &self.panels {
+            Panels::F32(values) => return &values[range],
+            Panels::F16(values) => widen_f16(&values[range], wide),
+            Panels::Bf16(values) => widen_bf16(&values[range], wide),
+            Panels::Q8_0 { quants, scales } => {
+                let scales = &scales[range.start / BLOCK..range.end / BLOCK];
+                widen_q8_0(&quants[range], scales, wide);
+            }
+        }
+        wide
+    }
+}
+
+impl Panels {
+    fn pack(format: Format, k: usize, rows: &[&[u8]]) -> Self {
+        match format {
+            Format::F32 => Self::F32(interleave(rows, k, |row, i| {
+                f32::from_le_bytes(row[4 * i..4 * i + 4].try_into().expect("4 bytes. This is a bug."))
+            })),
+            Format::F16 => Self::F16(interleave(rows, k, u16_at)),
+            Format::Bf16 => Self::Bf16(interleave(rows, k, u16_at)),
+            Format::Q8_0 => {
+                let block = BLOCK + 2;
+                Self::Q8_0 {
+                    quants: interleave(rows, k, |row, i| {
+                        row[i / BLOCK * block + 2 + i % BLOCK].cast_signed()
+                    }),
+                    scales: interleave(rows, k / BLOCK, |row, b| {
+                        u16::from_le_bytes([row[b * block], row[b * block + 1]])
+                    }),
+                }
+            }
+        }
+    }
+}
+
+fn u16_at(row: &[u8], i: usize) -> u16 {
+    u16::from_le_bytes([row[2 * i], row[2 * i + 1]])
+}
+
+/// `[n, count]`, read by `at`, as `[panel, count, PANEL]`; outputs that are missing in the last panel are zero.
+fn interleave<T: Copy + Default>(rows: &[&[u8]], count: usize, at: impl Fn(&[u8], usize) -> T) -> Vec<T> {
+    let mut packed = vec![T::default(); rows.len().div_ceil(PANEL) * count * PANEL];
+    for (panel, rows) in packed
+        .chunks_exact_mut((count * PANEL).max(1))
+        .zip(rows.chunks(PANEL))
+    {
+        for (column, row) in rows.iter().enumerate() {
+            for (i, slot) in panel[column..].iter_mut().step_by(PANEL).enumerate() {
+                *slot = at(row, i);
+            }
+        }
+    }
+    packed
+}
+
+/// An `f16` as `f32`, by shifting the bits into place and correcting the exponent's bias with one exact product. For
+/// finite numbers, subnormal ones included.
+#[inline(always)]
+fn f16_to_f32(bits: u16) -> f32 {
+    let magnitude = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
+    f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn widen_f16(narrow: &[u16], wide: &mut [f32]) {
+    for (wide, &bits) in wide.iter_mut().zip(narrow) {
+        *wide = f16_to_f32(bits);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn widen_bf16(narrow: &[u16], wide: &mut [f32]) {
+    for (wide, &bits) in wide.iter_mut().zip(narrow) {
+        *wide = f32::from_bits(u32::from(bits) << 16);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn widen_q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
+    let blocks = wide
+        .chunks_exact_mut(BLOCK * PANEL)
+        .zip(quants.chunks_exact(BLOCK * PANEL))
+        .zip(scales.chunks_exact(PANEL));
+    for ((wide, quants), scales) in blocks {
+        let mut scale = [0f32; PANEL];
+        for (scale, &bits) in scale.iter_mut().zip(scales) {
+            *scale = f16_to_f32(bits);
+        }
+        for (wide, quants) in wide.chunks_exact_mut(PANEL).zip(quants.chunks_exact(PANEL)) {
+            for ((wide, &quant), scale) in wide.iter_mut().zip(quants).zip(&scale) {
+                *wide = f32::from(quant) * scale;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finite_f16_widens_exactly() {
+        for bits in 0..=u16::MAX {
+            if bits & 0x7c00 != 0x7c00 {
+                let expect = half::f16::from_bits(bits).to_f32();
+                assert_eq!(f16_to_f32(bits).to_bits(), expect.to_bits(), "{bits:#06x}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_come_back_from_every_format() {
+        let (n, k) = (37, 320);
+        let value = |i: usize| ((i * 7919 + 11) % 509) as f32 / 64.0 - 4.0;
+        let check = |format: Format, bytes: &[u8], expect: &[f32]| {
+            let split = 5 * format.row_bytes(k).unwrap();
+            let parts = [(5, &bytes[..split]), (n - 5, &bytes[split..])];
+            let matrix = PackedMatrix::new(format, k, &parts).unwrap();
+            let mut row = vec![0.0; k];
+            for (i, expect) in expect.chunks(k).enumerate() {
+                matrix.row(i, &mut row);
+                assert_eq!(row, expect, "{format:?}, row {i}");
+            }
+        };
+        let values: Vec<f32> = (0..n * k).map(value).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        check(Format::F32, &bytes, &values);
+        let narrow: Vec<half::f16> = values.iter().map(|&v| half::f16::from_f32(v)).collect();
+        let bytes: Vec<u8> = narrow.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let wide: Vec<f32> = narrow.iter().map(|v| v.to_f32()).collect();
+        check(Format::F16, &bytes, &wide);
+        let narrow: Vec<half::bf16> = values.iter().map(|&v| half::bf16::from_f32(v)).collect();
+        let bytes: Vec<u8> = narrow.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let wide: Vec<f32> = narrow.iter().map(|v| v.to_f32()).collect();
+        check(Format::Bf16, &bytes, &wide);
+        let (mut bytes, mut wide) = (Vec::new(), Vec::new());
+        for block in 0..n * k / BLOCK {
+            let scale = half::f16::from_f32(0.01 + block as f32 / 1000.0);
+            bytes.extend(scale.to_le_bytes());
+            for i in 0..BLOCK {
+                let quant = ((block * 31 + i * 17) % 255) as i32 - 127;
+                bytes.push((quant as i8).cast_unsigned());
+                wide.push(scale.to_f32() * quant as f32);
+            }
+        }
+        check(Format::Q8_0, &bytes, &wide);
+    }
+
+    #[test]
+    fn bytes_that_do_not_fit_are_refused() {
+        let error = PackedMatrix::new(Format::Bf16, 4, &[(2, &[0; 15])]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("2 rows of 8 bytes expected, got 15 bytes"),
+            "{error}"
+        );
+        assert!(PackedMatrix::new(Format::Q8_0, 33, &[(1, &[0; 36])]).is_err());
+        assert!(PackedMatrix::new(Format::F32, 0, &[(1, &[])]).is_err());
+        assert!(PackedMatrix::new(Format::F32, usize::MAX, &[(2, &[])]).is_err());
+    }
+}
