@@ -9,30 +9,6 @@ use crate::isa::Isa;
 /// Columns of a panel.
 pub const PANEL: usize = 16;
 
-/// Multiply and add, as one rounding or two.
-trait Arithmetic {
-    fn madd(a: f32, b: f32, c: f32) -> f32;
-}
-
-/// For targets with the instruction: one rounding.
-struct Fused;
-/// For the rest, where a fused operation would be a call of the C library.
-struct Separate;
-
-impl Arithmetic for Fused {
-    #[inline(always)]
-    fn madd(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-}
-
-impl Arithmetic for Separate {
-    #[inline(always)]
-    fn madd(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
-    }
-}
-
 /// What a tile works on.
 pub(crate) struct Tile<'a> {
     /// `[k, m]`: the rows of the left side, transposed.
@@ -72,37 +48,6 @@ pub(crate) fn tile(isa: Isa, m: usize, job: Tile<'_>) {
 }
 
 fn rows<const M: usize>(isa: Isa, job: Tile<'_>) {
-    match isa {
-        Isa::Portable => body::<M, Separate>(job),
-        // SAFETY (both): the features of `isa` were detected, else `Isa::is_available` would have kept it away.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::<M>(job) },
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { avx512::<M>(job) },
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => body::<M, Fused>(job),
-        #[allow(
-            unreachable_patterns,
-            reason = "which patterns are left depends on the architecture"
-        )]
-        other => unreachable!("{} is not compiled for this architecture", other.name()),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<const M: usize>(job: Tile<'_>) {
-    body::<M, Fused>(job);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-fn avx512<const M: usize>(job: Tile<'_>) {
-    body::<M, Fused>(job);
-}
-
-#[inline(always)]
-fn body<const M: usize, A: Arithmetic>(job: Tile<'_>) {
     let Tile {
         left_km,
         panel,
@@ -111,24 +56,105 @@ fn body<const M: usize, A: Arithmetic>(job: Tile<'_>) {
         columns,
         fresh,
     } = job;
-    assert!(columns <= PANEL && left_km.len() / M == panel.len() / PANEL && left_km.len().is_multiple_of(M));
+    assert!(columns <= PANEL && left_km.len().is_multiple_of(M) && left_km.len() / M == panel.len() / PANEL);
     let mut sums = [[0f32; PANEL]; M];
     if !fresh {
         for (i, row) in sums.iter_mut().enumerate() {
             row[..columns].copy_from_slice(&out[i * stride..][..columns]);
         }
     }
-    for (left, right) in left_km.chunks_exact(M).zip(panel.chunks_exact(PANEL)) {
-        let left: &[f32; M] = left.try_into().expect("a chunk of M. This is a bug.");
-        let right: &[f32; PANEL] = right.try_into().expect("a chunk of PANEL. This is a bug.");
-        for i in 0..M {
-            for j in 0..PANEL {
-                sums[i][j] = A::madd(left[i], right[j], sums[i][j]);
-            }
-        }
+    let steps = left_km.as_chunks().0.iter().zip(panel.as_chunks().0);
+    match isa {
+        Isa::Portable => portable(steps, &mut sums),
+        // SAFETY (both): the features of `isa` were detected, else `Isa::is_available` would have kept it away.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2(steps, &mut sums) },
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512(steps, &mut sums) },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon(steps, &mut sums),
+        #[allow(
+            unreachable_patterns,
+            reason = "which patterns are left depends on the architecture"
+        )]
+        other => unreachable!("{} is not compiled for this architecture", other.name()),
     }
     for (i, row) in sums.iter().enumerate() {
         out[i * stride..][..columns].copy_from_slice(&row[..columns]);
+    }
+}
+
+/// A column of the left side and a row of the panel, for every `k`.
+type Step<'a, const M: usize> = (&'a [f32; M], &'a [f32; PANEL]);
+
+fn portable<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
+    for (left, right) in steps {
+        for (sums, left) in sums.iter_mut().zip(left) {
+            for (sum, right) in sums.iter_mut().zip(right) {
+                *sum += left * right;
+            }
+        }
+    }
+}
+
+// Left to itself, the compiler turns some heights into scalar code. Hence the vectors by name.
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
+    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
+    // SAFETY (the four below): each address begins one half of an array of sixteen, of which eight are read or written.
+    let load = |from: &[f32; PANEL]| unsafe {
+        [
+            _mm256_loadu_ps(from.as_ptr()),
+            _mm256_loadu_ps(from[8..].as_ptr()),
+        ]
+    };
+    let mut wide = sums.map(|row| load(&row));
+    for (left, right) in steps {
+        let [low, high] = load(right);
+        for (sum, &left) in wide.iter_mut().zip(left) {
+            let left = _mm256_set1_ps(left);
+            *sum = [
+                _mm256_fmadd_ps(left, low, sum[0]),
+                _mm256_fmadd_ps(left, high, sum[1]),
+            ];
+        }
+    }
+    for (row, [low, high]) in sums.iter_mut().zip(wide) {
+        unsafe {
+            _mm256_storeu_ps(row.as_mut_ptr(), low);
+            _mm256_storeu_ps(row[8..].as_mut_ptr(), high);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn avx512<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
+    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
+    // SAFETY (both): each address begins an array of sixteen, all of which are read or written.
+    let load = |from: &[f32; PANEL]| unsafe { _mm512_loadu_ps(from.as_ptr()) };
+    let mut wide = sums.map(|row| load(&row));
+    for (left, right) in steps {
+        let right = load(right);
+        for (sum, &left) in wide.iter_mut().zip(left) {
+            *sum = _mm512_fmadd_ps(_mm512_set1_ps(left), right, *sum);
+        }
+    }
+    for (row, sum) in sums.iter_mut().zip(wide) {
+        unsafe { _mm512_storeu_ps(row.as_mut_ptr(), sum) };
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn neon<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
+    for (left, right) in steps {
+        for (sums, &left) in sums.iter_mut().zip(left) {
+            for (sum, &right) in sums.iter_mut().zip(right) {
+                *sum = left.mul_add(right, *sum);
+            }
+        }
     }
 }
 
