@@ -1,19 +1,22 @@
 //! Tokens in, tokens out: Qwen3 on candle.
 //!
 //! [`LocalModel`] is a model folder as a [`Generate`](rewardanything_core::Generate): it renders the messages with the
-//! model's own chat template, runs prompts of unequal length together and decodes the replies. Below it lie
-//! [`Qwen3`], which takes its [`Cache`] as an argument and serves inference and training alike (see [`OpsMode`]), and
-//! [`generate`](fn@generate), the loop over tokens.
+//! model's own chat template, runs prompts of unequal length together and decodes the replies. On a CPU it runs a
+//! [`CpuModel`], which is ours down to the kernels. On other devices, and wherever gradients are wanted, it is
+//! [`Qwen3`], which takes its [`Cache`] as an argument (see [`OpsMode`]), under [`generate`](fn@generate), the loop
+//! over tokens. Both compute the same.
 
 mod batch;
 mod cache;
 mod chat;
 mod config;
+pub mod cpu;
 mod error;
 mod generate;
 mod model;
 pub mod ops;
 mod qwen3;
+mod row;
 mod sampler;
 mod tokenizer;
 mod weights;
@@ -22,11 +25,13 @@ pub use batch::Batch;
 pub use cache::Cache;
 pub use chat::{Chat, ChatTemplate, TokenizerConfig};
 pub use config::{ARCHITECTURE, Config, MODEL_TYPE};
+pub use cpu::CpuModel;
 pub use error::EngineError;
-pub use generate::{TokenJob, TokenReply, generate};
-pub use model::{LoadOptions, LocalModel, ModelBytes};
+pub use generate::generate;
+pub use model::{BackendOptions, LoadOptions, LocalModel, ModelBytes};
 pub use ops::OpsMode;
 pub use qwen3::{Positions, Qwen3};
+pub use row::{TokenJob, TokenReply};
 pub use sampler::{Sampler, log_probability};
 pub use tokenizer::Tokenizer;
 pub use weights::Weights;

@@ -1,35 +1,60 @@
 //! A model folder, or the same files as bytes, as a [`Generate`].
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device};
 use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
 
 use crate::chat::{Chat, ChatTemplate, TokenizerConfig};
 use crate::config::OneOrMany;
-use crate::generate::{TokenJob, TokenReply, generate};
-use crate::{Config, EngineError, Qwen3, Tokenizer, Weights};
+use crate::cpu::{self, CpuModel, Part, PrefixCache, Wanted};
+use crate::generate::generate;
+use crate::row::{TokenJob, TokenReply};
+use crate::{Batch, Cache, Config, EngineError, OpsMode, Positions, Qwen3, Tokenizer, Weights};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
 /// How to load and run a model.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
-    /// The number format to compute in, whatever is on disk. On a CPU only f32 is fast: the library widens narrower
-    /// formats again at every product.
-    pub dtype: DType,
-    /// Where to compute.
-    pub device: Device,
-    /// Bound on rows times tokens, padding included, that run together. The cache of one token takes
-    /// `2 * layers * key-value heads * head width` numbers.
+    /// What computes.
+    pub backend: BackendOptions,
+    /// Bound on the tokens of all rows that run together. The cache of one token takes `2 * layers * key-value heads *
+    /// head width` numbers.
     pub max_batch_tokens: usize,
+}
+
+/// What computes.
+#[derive(Debug, Clone)]
+pub enum BackendOptions {
+    /// Our own kernels, on this machine's CPU. Weights stay in the number format of their file; sums are `f32`.
+    Kernels {
+        /// Bytes for the beginnings of prompts that later prompts may share.
+        prefix_cache_bytes: usize,
+    },
+    /// The tensor library.
+    Candle {
+        /// The number format to compute in, whatever is on disk. On a CPU only f32 is fast: the library widens
+        /// narrower formats again at every product.
+        dtype: DType,
+        /// Where to compute.
+        device: Device,
+    },
+}
+
+impl Default for BackendOptions {
+    fn default() -> Self {
+        Self::Kernels {
+            prefix_cache_bytes: 256 << 20,
+        }
+    }
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
-            dtype: DType::F32,
-            device: Device::Cpu,
+            backend: BackendOptions::default(),
             max_batch_tokens: 16_384,
         }
     }
@@ -50,10 +75,40 @@ pub struct ModelBytes<'a> {
     pub profile: Option<&'a str>,
 }
 
+enum Backend {
+    Kernels {
+        model: Box<CpuModel>,
+        prefixes: Mutex<PrefixCache>,
+    },
+    Candle(Qwen3),
+}
+
+impl Backend {
+    fn load(config: &Config, weights: Weights<'_>, options: &BackendOptions) -> Result<Self> {
+        match options {
+            BackendOptions::Kernels { prefix_cache_bytes } => Ok(Self::Kernels {
+                model: Box::new(CpuModel::new(config, &weights)?),
+                prefixes: Mutex::new(PrefixCache::new(*prefix_cache_bytes)),
+            }),
+            BackendOptions::Candle { dtype, device } => {
+                weights.check(config)?;
+                Qwen3::new(config, weights.into_builder(*dtype, device)).map(Self::Candle)
+            }
+        }
+    }
+
+    fn config(&self) -> &Config {
+        match self {
+            Self::Kernels { model, .. } => model.config(),
+            Self::Candle(model) => model.config(),
+        }
+    }
+}
+
 /// A model on this machine: messages in, text out.
 pub struct LocalModel {
     name: String,
-    model: Qwen3,
+    backend: Backend,
     chat: Chat,
     stop: Vec<u32>,
     max_batch_tokens: usize,
@@ -82,11 +137,11 @@ impl LocalModel {
         let weights = Weights::open(folder)?;
         weights.check(&config)?;
         check_vocabulary(&tokenizer, &config)?;
-        let model = Qwen3::new(&config, weights.into_builder(options.dtype, &options.device))?;
+        let backend = Backend::load(&config, weights, &options.backend)?;
         let name = folder
             .file_name()
             .map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
-        let mut loaded = Self::assemble(name.into_owned(), model, (tokenizer, settings), stop)?;
+        let mut loaded = Self::assemble(name.into_owned(), backend, (tokenizer, settings), stop)?;
         loaded.max_batch_tokens = options.max_batch_tokens;
         loaded.profile = profile.as_deref().map(parse_profile).transpose()?;
         Ok(loaded)
@@ -103,9 +158,9 @@ impl LocalModel {
         let weights = Weights::from_bytes(files.weights)?;
         weights.check(&config)?;
         check_vocabulary(&tokenizer, &config)?;
-        let model = Qwen3::new(&config, weights.into_builder(options.dtype, &options.device))?;
+        let backend = Backend::load(&config, weights, &options.backend)?;
         let stop = config.eos_token_id.clone();
-        let mut loaded = Self::assemble(name.into(), model, (tokenizer, settings), stop)?;
+        let mut loaded = Self::assemble(name.into(), backend, (tokenizer, settings), stop)?;
         loaded.max_batch_tokens = options.max_batch_tokens;
         loaded.profile = files.profile.map(parse_profile).transpose()?;
         Ok(loaded)
@@ -113,20 +168,23 @@ impl LocalModel {
 
     /// Puts a model and a chat together, for weights that are in memory already. It stops at `stop`.
     pub fn from_parts(name: impl Into<String>, model: Qwen3, chat: Chat, stop: Vec<u32>) -> Self {
-        let max_batch_tokens = LoadOptions::default().max_batch_tokens;
+        Self::from_backend(name.into(), Backend::Candle(model), chat, stop)
+    }
+
+    fn from_backend(name: String, backend: Backend, chat: Chat, stop: Vec<u32>) -> Self {
         Self {
-            name: name.into(),
-            model,
+            name,
+            backend,
             chat,
             stop,
-            max_batch_tokens,
+            max_batch_tokens: LoadOptions::default().max_batch_tokens,
             profile: None,
         }
     }
 
     fn assemble(
         name: String,
-        model: Qwen3,
+        backend: Backend,
         text: (Tokenizer, TokenizerConfig),
         mut stop: Vec<u32>,
     ) -> Result<Self> {
@@ -144,9 +202,9 @@ impl LocalModel {
         );
         stop.sort_unstable();
         stop.dedup();
-        Ok(Self::from_parts(
+        Ok(Self::from_backend(
             name,
-            model,
+            backend,
             Chat::new(tokenizer, template),
             stop,
         ))
@@ -159,12 +217,30 @@ impl LocalModel {
 
     /// The configuration.
     pub fn config(&self) -> &Config {
-        self.model.config()
+        self.backend.config()
     }
 
-    /// The model proper.
-    pub fn model(&self) -> &Qwen3 {
-        &self.model
+    /// Logits after every token of a sequence, `[t, v]`.
+    ///
+    /// # Errors
+    /// No token, or one that the model does not have.
+    pub fn logits(&self, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
+        match &self.backend {
+            Backend::Kernels { model, .. } => {
+                let mut sequence = model.sequence();
+                let part = Part {
+                    sequence: &mut sequence,
+                    tokens,
+                    wanted: Wanted::All,
+                };
+                Ok(model.forward(&mut [part])?.remove(0))
+            }
+            Backend::Candle(model) => {
+                let batch = Batch::ragged(&[tokens])?;
+                let logits = model.forward(&batch, &mut Cache::none(), Positions::All, OpsMode::Fast)?;
+                Ok(logits.squeeze(0)?.to_vec2()?)
+            }
+        }
     }
 
     /// Its tokenizer and chat template.
@@ -182,7 +258,13 @@ impl LocalModel {
     /// # Errors
     /// Per job, as there.
     pub fn generate_tokens(&self, jobs: &[TokenJob]) -> Vec<Result<TokenReply>> {
-        generate(&self.model, jobs, &self.stop, self.max_batch_tokens)
+        match &self.backend {
+            Backend::Kernels { model, prefixes } => {
+                let mut prefixes = prefixes.lock().unwrap_or_else(PoisonError::into_inner);
+                cpu::generate(model, &mut prefixes, jobs, &self.stop, self.max_batch_tokens)
+            }
+            Backend::Candle(model) => generate(model, jobs, &self.stop, self.max_batch_tokens),
+        }
     }
 
     fn encode(&self, job: &GenerateJob) -> std::result::Result<TokenJob, GenerateError> {

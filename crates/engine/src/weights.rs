@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
+use rewardanything_kernels::Format;
 use safetensors::Dtype;
 use serde::Deserialize;
 
@@ -50,6 +51,12 @@ struct Entry {
     /// First byte in the file, and number of bytes.
     start: u64,
     len: usize,
+}
+
+/// A tensor as a file holds it.
+pub(crate) struct Stored {
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// One tensor in the header of a safetensors file.
@@ -253,6 +260,31 @@ impl<'a> Weights<'a> {
         let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)?;
         // Converted before it moves: a device may lack the conversion.
         Ok(tensor.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    /// Reads one tensor as it is stored.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub(crate) fn stored(&self, name: &str) -> Result<Stored> {
+        let Some(entry) = self.tensors.get(name) else {
+            return Err(EngineError::MissingTensor {
+                name: name.to_owned(),
+            });
+        };
+        let format = match entry.dtype {
+            Dtype::F32 => Format::F32,
+            Dtype::F16 => Format::F16,
+            Dtype::BF16 => Format::Bf16,
+            other => {
+                return Err(EngineError::UnsupportedDtype {
+                    name: name.to_owned(),
+                    dtype: format!("{other:?}"),
+                });
+            }
+        };
+        let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
+        Ok(Stored { format, bytes })
     }
 
     /// A builder that hands these tensors to a model, in the given compute type.

@@ -45,7 +45,7 @@ fn main() {
         let work = 2.0 * (m * n * k) as f64 / 1e9;
         for format in [Format::F32, Format::Bf16, Format::Q8_0] {
             let bytes = vec![1u8; format.row_bytes(k).expect("a valid length") * n];
-            let weight = PackedMatrix::new(format, k, &[(n, &bytes)]).expect("the right length");
+            let weight = PackedMatrix::new(format, n, k, &bytes).expect("the right length");
             let seconds = best(|| linear(black_box(&x), &weight, black_box(&mut out)));
             println!(
                 "[{m}, {k}] x [{n}, {k}] {format:?}: {:.1} GFLOP/s, {:.1} GB/s of weights",

@@ -71,12 +71,11 @@ impl Format {
 }
 
 impl PackedMatrix {
-    /// Packs rows as files hold them, little-endian, one after the other; `parts` are stacked along the outputs.
+    /// Packs rows as files hold them, little-endian, one after the other.
     ///
     /// # Errors
     /// When a length does not fit the shape, or the format cannot hold rows of `inputs` weights.
-    pub fn new(format: Format, inputs: usize, parts: &[(usize, &[u8])]) -> Result<Self, PackError> {
-        let outputs = parts.iter().map(|part| part.0).sum();
+    pub fn new(format: Format, outputs: usize, inputs: usize, bytes: &[u8]) -> Result<Self, PackError> {
         let refuse = |reason: String| PackError {
             outputs,
             inputs,
@@ -87,16 +86,13 @@ impl PackedMatrix {
             .row_bytes(inputs)
             .filter(|&bytes| bytes > 0)
             .ok_or_else(|| refuse("rows of this length cannot be stored".to_owned()))?;
-        let mut rows: Vec<&[u8]> = Vec::with_capacity(outputs);
-        for &(count, bytes) in parts {
-            if count.checked_mul(row_bytes) != Some(bytes.len()) {
-                return Err(refuse(format!(
-                    "{count} rows of {row_bytes} bytes expected, got {} bytes",
-                    bytes.len()
-                )));
-            }
-            rows.extend(bytes.chunks_exact(row_bytes));
+        if outputs.checked_mul(row_bytes) != Some(bytes.len()) {
+            return Err(refuse(format!(
+                "{outputs} rows of {row_bytes} bytes expected, got {} bytes",
+                bytes.len()
+            )));
         }
+        let rows: Vec<&[u8]> = bytes.chunks_exact(row_bytes).collect();
         Ok(Self {
             outputs,
             inputs,
@@ -110,7 +106,7 @@ impl PackedMatrix {
     /// As [`PackedMatrix::new`].
     pub fn from_f32(values: &[f32], outputs: usize, inputs: usize) -> Result<Self, PackError> {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self::new(Format::F32, inputs, &[(outputs, &bytes)])
+        Self::new(Format::F32, outputs, inputs, &bytes)
     }
 
     /// Rows `n`.
@@ -292,9 +288,7 @@ mod tests {
         let (n, k) = (37, 320);
         let value = |i: usize| ((i * 7919 + 11) % 509) as f32 / 64.0 - 4.0;
         let check = |format: Format, bytes: &[u8], expect: &[f32]| {
-            let split = 5 * format.row_bytes(k).unwrap();
-            let parts = [(5, &bytes[..split]), (n - 5, &bytes[split..])];
-            let matrix = PackedMatrix::new(format, k, &parts).unwrap();
+            let matrix = PackedMatrix::new(format, n, k, bytes).unwrap();
             let mut row = vec![0.0; k];
             for (i, expect) in expect.chunks(k).enumerate() {
                 matrix.row(i, &mut row);
@@ -327,15 +321,15 @@ mod tests {
 
     #[test]
     fn bytes_that_do_not_fit_are_refused() {
-        let error = PackedMatrix::new(Format::Bf16, 4, &[(2, &[0; 15])]).unwrap_err();
+        let error = PackedMatrix::new(Format::Bf16, 2, 4, &[0; 15]).unwrap_err();
         assert!(
             error
                 .to_string()
                 .contains("2 rows of 8 bytes expected, got 15 bytes"),
             "{error}"
         );
-        assert!(PackedMatrix::new(Format::Q8_0, 33, &[(1, &[0; 36])]).is_err());
-        assert!(PackedMatrix::new(Format::F32, 0, &[(1, &[])]).is_err());
-        assert!(PackedMatrix::new(Format::F32, usize::MAX, &[(2, &[])]).is_err());
+        assert!(PackedMatrix::new(Format::Q8_0, 1, 33, &[0; 36]).is_err());
+        assert!(PackedMatrix::new(Format::F32, 1, 0, &[]).is_err());
+        assert!(PackedMatrix::new(Format::F32, 2, usize::MAX, &[]).is_err());
     }
 }

@@ -35,7 +35,7 @@ fn weights(format: Format, n: usize, k: usize) -> (PackedMatrix, Vec<f32>) {
             })
             .collect(),
     };
-    let matrix = PackedMatrix::new(format, k, &[(n, &bytes)]).unwrap();
+    let matrix = PackedMatrix::new(format, n, k, &bytes).unwrap();
     let mut exact = vec![0.0; n * k];
     for (i, row) in exact.chunks_mut(k).enumerate() {
         matrix.row(i, row);

@@ -75,3 +75,8 @@ pub(crate) fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f32) {
         "{what}: the largest difference is {gap}, expected at most {tolerance}"
     );
 }
+
+/// Rows of numbers as a tensor.
+pub(crate) fn tensor(rows: &[Vec<f32>]) -> Tensor {
+    Tensor::new(rows.to_vec(), &Device::Cpu).unwrap()
+}

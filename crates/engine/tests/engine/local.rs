@@ -65,7 +65,12 @@ fn a_reply_ends_at_a_stop_token_or_at_its_limit() {
     let golden = golden("tiny-tied");
     let stop = golden.greedy[2][20];
     let first = golden.greedy[2].iter().position(|&token| token == stop).unwrap();
-    let model = LocalModel::from_parts("told", loaded.model().clone(), loaded.chat().clone(), vec![stop]);
+    let model = LocalModel::from_parts(
+        "told",
+        crate::common::model("tiny-tied"),
+        loaded.chat().clone(),
+        vec![stop],
+    );
     let run = |max_new_tokens| {
         let sampling = Sampling {
             max_new_tokens,

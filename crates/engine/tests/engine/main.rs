@@ -2,6 +2,7 @@
 
 mod chats;
 mod common;
+mod cpu;
 mod folders;
 mod local;
 mod nano;

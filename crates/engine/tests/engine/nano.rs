@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, IndexOp, Tensor};
+use candle_core::{Device, Tensor};
 use rewardanything_core::{Message, Role, Sampling};
-use rewardanything_engine::{Batch, Cache, LoadOptions, LocalModel, OpsMode, Positions, TokenJob};
+use rewardanything_engine::{LoadOptions, LocalModel, TokenJob};
 use serde::Deserialize;
 
-use crate::common::{assert_close, fixture, json};
+use crate::common::{assert_close, fixture, json, tensor};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -41,16 +41,10 @@ fn nano_computes_what_transformers_computes() {
             "tokens of {index}"
         );
 
-        let batch = Batch::ragged(&[&case.ids]).unwrap();
-        let all = model
-            .model()
-            .forward(&batch, &mut Cache::none(), Positions::All, OpsMode::Fast)
-            .unwrap()
-            .i(0)
-            .unwrap();
+        let all = tensor(&model.logits(&case.ids).unwrap());
         let kept: Vec<u32> = (0..case.ids.len() as u32).step_by(golden.stride).collect();
         let kept = Tensor::new(kept, &Device::Cpu).unwrap();
-        let ours = all.to_dtype(DType::F32).unwrap().index_select(&kept, 0).unwrap();
+        let ours = all.index_select(&kept, 0).unwrap();
         assert_close(
             &format!("logits of {index}"),
             &ours,
