@@ -78,7 +78,7 @@ impl Isa {
     fn choose(forced: Option<&str>) -> Result<Self, String> {
         let available = || Self::ALL.into_iter().filter(|isa| isa.is_available());
         match forced {
-            None | Some("") => Ok(available().last().unwrap_or(Self::Portable)),
+            None | Some("") => Ok(available().next_back().unwrap_or(Self::Portable)),
             Some(name) => available().find(|isa| isa.name() == name).ok_or_else(|| {
                 let names: Vec<&str> = available().map(Self::name).collect();
                 format!("expected one of {}, got {name:?}", names.join(", "))

@@ -1,13 +1,19 @@
-//! The CPU's hot loops of the training path: slices in, slices out, no tensor library.
+//! The CPU's hot loops: slices in, slices out, no tensor library.
 //!
-//! Every function is single-threaded: the caller gives each thread its own sequences, which needs no barrier between
-//! layers. Forward functions come with the backward function that PyTorch's autograd would derive; the tests compare
-//! each pair with central differences, and the trainer's tests compare the whole model with PyTorch.
+//! Two families. **Inference** ([`fn@linear`], [`paged_attention`]) reads weights in the number format of their file
+//! and keys and values in pages, spreads over the threads of the current rayon pool, and gives every row the same bits
+//! whatever runs beside it. **Training** ([`fn@matmul`], [`attention_forward`] and the pairs of forward and backward) is
+//! single-threaded: the caller gives each thread its own sequences, which needs no barrier between layers. A backward
+//! function is what PyTorch's autograd would derive; the tests compare each pair with central differences, and the
+//! trainer's tests compare the whole model with PyTorch.
+//!
+//! The instruction set is chosen at run time ([`Isa`]); the environment variable `REWARDANYTHING_ISA` forces one.
 //!
 //! Shape suffixes: `n` rows (tokens), `d` hidden, `h` heads, `k` head size, `f` feed-forward, `v` vocabulary. All
-//! matrices are row-major `f32`.
+//! activations are row-major `f32`.
 //!
-//! This is the only crate of the workspace with `unsafe`: the two calls of [`mod@matmul`], each behind bounds checks.
+//! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, and the
+//! vectors of the inner loop, behind run-time detection.
 
 pub mod attention;
 pub mod elementwise;

@@ -1,6 +1,6 @@
 //! Weights in the order in which products read them, in the number format of their file.
 //!
-//! A matrix `[n, k]` (outputs, inputs) becomes panels of [`PANEL`] outputs; inside a panel, input after input, the
+//! A matrix `[n, k]` (outputs, inputs) becomes panels of sixteen outputs; inside a panel, input after input, the
 //! sixteen weights of an input lie side by side. Products widen a strip of a panel to `f32` right before they use it,
 //! while it is in the nearest cache. Narrow formats therefore save memory and bandwidth and lose nothing else: each
 //! value is the one that the format's reference gives.

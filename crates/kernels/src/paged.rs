@@ -1,7 +1,7 @@
 //! Attention over a cache in pages, for sequences of unequal length at once.
 //!
 //! A page holds the keys and values of [`PAGE`] tokens of one layer, already in the panels that products read: keys
-//! as `[head, PAGE / PANEL, d, PANEL]`, values as `[head, d / PANEL, PAGE, PANEL]`. Softmax runs page by page with a
+//! as `[head, PAGE / 16, d, 16]`, values as `[head, d / 16, PAGE, 16]`. Softmax runs page by page with a
 //! running maximum (arXiv 2205.14135). Pages begin at fixed positions, so that a query's result depends on the tokens
 //! before it and on nothing else: not on the chunk it came in, nor on what of its past was cached.
 
@@ -254,15 +254,27 @@ fn probabilities(scores: &mut [f32], visible: usize, state: &mut (f32, f32)) -> 
     if seen.is_empty() {
         return 1.0;
     }
+    let (chunks, tail) = seen.as_chunks_mut::<8>();
     let mut maxima = [f32::NEG_INFINITY; 8];
-    for (j, &x) in seen.iter().enumerate() {
-        maxima[j % 8] = maxima[j % 8].max(x);
+    for chunk in chunks.iter() {
+        for (max, &x) in maxima.iter_mut().zip(chunk) {
+            *max = if x > *max { x } else { *max };
+        }
     }
-    let max = maxima.into_iter().fold(state.0, f32::max);
+    let max = maxima
+        .into_iter()
+        .chain(tail.iter().copied())
+        .fold(state.0, f32::max);
     let mut sums = [0f32; 8];
-    for (j, x) in seen.iter_mut().enumerate() {
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *x = exp(*x - max);
+            *sum += *x;
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(tail) {
         *x = exp(*x - max);
-        sums[j % 8] += *x;
+        *sum += *x;
     }
     let factor = if max == state.0 { 1.0 } else { exp(state.0 - max) };
     *state = (max, state.1 * factor + sums.iter().sum::<f32>());

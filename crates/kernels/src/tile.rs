@@ -66,10 +66,11 @@ fn rows<const M: usize>(isa: Isa, job: Tile<'_>) {
     let steps = left_km.as_chunks().0.iter().zip(panel.as_chunks().0);
     match isa {
         Isa::Portable => portable(steps, &mut sums),
-        // SAFETY (both): the features of `isa` were detected, else `Isa::is_available` would have kept it away.
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: AVX2 and FMA were detected, else `Isa::is_available` would have kept the caller away.
         Isa::Avx2 => unsafe { avx2(steps, &mut sums) },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above, of AVX-512 F.
         Isa::Avx512 => unsafe { avx512(steps, &mut sums) },
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => neon(steps, &mut sums),
@@ -103,7 +104,7 @@ fn portable<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: 
 #[target_feature(enable = "avx2,fma")]
 fn avx2<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
     use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
-    // SAFETY (the four below): each address begins one half of an array of sixteen, of which eight are read or written.
+    // SAFETY: each address begins one half of an array of sixteen, of which eight are read.
     let load = |from: &[f32; PANEL]| unsafe {
         [
             _mm256_loadu_ps(from.as_ptr()),
@@ -122,6 +123,7 @@ fn avx2<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut
         }
     }
     for (row, [low, high]) in sums.iter_mut().zip(wide) {
+        // SAFETY: each address begins one half of an array of sixteen, of which eight are written.
         unsafe {
             _mm256_storeu_ps(row.as_mut_ptr(), low);
             _mm256_storeu_ps(row[8..].as_mut_ptr(), high);
@@ -133,7 +135,7 @@ fn avx2<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut
 #[target_feature(enable = "avx512f")]
 fn avx512<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &mut [[f32; PANEL]; M]) {
     use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
-    // SAFETY (both): each address begins an array of sixteen, all of which are read or written.
+    // SAFETY: the address begins an array of sixteen, all of which are read.
     let load = |from: &[f32; PANEL]| unsafe { _mm512_loadu_ps(from.as_ptr()) };
     let mut wide = sums.map(|row| load(&row));
     for (left, right) in steps {
@@ -143,6 +145,7 @@ fn avx512<'a, const M: usize>(steps: impl Iterator<Item = Step<'a, M>>, sums: &m
         }
     }
     for (row, sum) in sums.iter_mut().zip(wide) {
+        // SAFETY: the address begins an array of sixteen, all of which are written.
         unsafe { _mm512_storeu_ps(row.as_mut_ptr(), sum) };
     }
 }
