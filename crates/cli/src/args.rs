@@ -144,6 +144,25 @@ pub(crate) struct ModelArgs {
     /// The most tokens a reply may have
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) max_new_tokens: Option<usize>,
+    /// `on`: the model thinks before its verdict; `off`: it scores at once. Without it, as the profile says
+    #[arg(long, value_name = "on|off")]
+    pub(crate) thinking: Option<Thinking>,
+    /// `constrained`: every reply takes the form of a verdict; `free`: the model writes what it will. Without it, as
+    /// the profile says
+    #[arg(long, value_name = "constrained|free")]
+    pub(crate) decoding: Option<DecodingArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Thinking {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DecodingArg {
+    Constrained,
+    Free,
 }
 
 #[derive(Debug, Subcommand)]

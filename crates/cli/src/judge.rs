@@ -165,7 +165,28 @@ fn record(key: Option<&Key>, request: &JudgeRequest, judgment: &Judgment, speake
         model: speaker.name().to_owned(),
         usage: usage(judgment),
         seconds: 0.0,
+        soft: soft(request, judgment),
     }
+}
+
+/// Mean and entropy of the probabilities behind each score, where they are known.
+fn soft(request: &JudgeRequest, judgment: &Judgment) -> Map<String, Value> {
+    let Ok(verdict) = &judgment.verdict else {
+        return Map::new();
+    };
+    let responses = request.responses().iter().zip(&verdict.scores);
+    responses
+        .filter_map(|(response, score)| {
+            let entropy = score.entropy()?;
+            let value = serde_json::json!({ "mean": rounded(score.soft()), "entropy": rounded(entropy) });
+            Some((response.name.clone(), value))
+        })
+        .collect()
+}
+
+/// To four places: the model's own noise is larger.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 /// Why there is no verdict. Where there is a reply its whole text stands in the message: the record is the only

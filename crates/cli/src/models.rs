@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{Generate as _, Judge, Profile};
+use rewardanything_core::{Decoding, Generate as _, Judge, Profile, ThinkingPolicy};
 use rewardanything_engine::{LoadOptions, LocalModel, ModelBytes};
 
-use crate::args::ModelArgs;
+use crate::args::{DecodingArg, ModelArgs, Thinking};
 
 /// The name of the model inside this program.
 pub(crate) const NANO: &str = "nano";
@@ -114,6 +114,18 @@ fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Pro
     if let Some(limit) = args.max_new_tokens {
         profile.sampling.max_new_tokens = limit;
     }
+    match args.thinking {
+        Some(Thinking::Off) => profile.thinking = ThinkingPolicy::Off,
+        Some(Thinking::On) if profile.thinking == ThinkingPolicy::Off => {
+            profile.thinking = ThinkingPolicy::Optional;
+        }
+        Some(Thinking::On) | None => {}
+    }
+    match args.decoding {
+        Some(DecodingArg::Constrained) => profile.decoding = Decoding::Constrained,
+        Some(DecodingArg::Free) => profile.decoding = Decoding::Free,
+        None => {}
+    }
     profile
 }
 
@@ -132,6 +144,8 @@ mod tests {
             system_prompt_file: None,
             seed: None,
             max_new_tokens: None,
+            thinking: None,
+            decoding: None,
         }
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct Record {
     pub(crate) usage: Usage,
     /// Seconds spent: the time of the item's batch, shared out equally, so that the sum is the time of the run.
     pub(crate) seconds: f64,
+    /// For each response whose score the model's probabilities are known of: their mean, and their entropy in nats.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) soft: Map<String, Value>,
 }
 
 /// Why an item has no verdict.
@@ -80,6 +83,7 @@ impl Record {
             model: model.to_owned(),
             usage: Usage::default(),
             seconds: 0.0,
+            soft: Map::new(),
         }
     }
 

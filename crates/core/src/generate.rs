@@ -37,6 +37,42 @@ pub struct GenerateJob {
     pub sampling: Sampling,
     /// Whether the model may think first: the `enable_thinking` of chat templates.
     pub thinking: bool,
+    /// The form that the reply is to take. A backend that cannot hold a model to it leaves the reply free.
+    pub form: Option<VerdictForm>,
+}
+
+/// A reply of which all is known but the thinking, the scores and the order of equal scores: what
+/// [`render`](crate::render) writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerdictForm {
+    /// The labels under which the responses are shown, in that order; at least one.
+    pub labels: Vec<String>,
+    /// The most tokens of thinking; 0 when the reply begins with the verdict.
+    pub thinking_tokens: usize,
+}
+
+impl VerdictForm {
+    /// The text before the first score.
+    pub fn opening(&self) -> String {
+        format!("{{\"scores\": {{\"{}\": ", self.labels[0])
+    }
+
+    /// The text after the score of a label, by its place.
+    pub fn after_score(&self, label: usize) -> String {
+        match self.labels.get(label + 1) {
+            Some(next) => format!(", \"{next}\": "),
+            None => "}, \"best-to-worst\": [\"".to_owned(),
+        }
+    }
+
+    /// The text after the label at a place of the ranking.
+    pub fn after_place(&self, place: usize) -> &'static str {
+        if place + 1 < self.labels.len() {
+            "\", \""
+        } else {
+            "\"]}"
+        }
+    }
 }
 
 /// Why a text ended.
@@ -50,7 +86,7 @@ pub enum FinishReason {
 }
 
 /// A generated text and what it cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
     /// The assistant turn, thinking included, without stop tokens.
     pub text: String,
@@ -60,6 +96,9 @@ pub struct Completion {
     pub completion_tokens: usize,
     /// Why it ended.
     pub finish: FinishReason,
+    /// The model's probabilities of the scores 1 to 5, label after label of the job's form, where they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distributions: Vec<Option<[f64; 5]>>,
 }
 
 /// Why a job yielded no text.
@@ -153,6 +192,7 @@ fn completion(job: &GenerateJob, text: String) -> Completion {
         completion_tokens: words(&text),
         text,
         finish: FinishReason::Stop,
+        distributions: Vec::new(),
     }
 }
 
@@ -188,6 +228,7 @@ mod tests {
             messages: Vec::new(),
             sampling: Sampling::default(),
             thinking: true,
+            form: None,
         };
         let model = Scripted::new(["one", "two words"]);
         let texts: Vec<Option<String>> = model
@@ -200,6 +241,30 @@ mod tests {
             [Some("one".to_owned()), Some("two words".to_owned()), None]
         );
         assert_eq!(model.seen().len(), 3);
+    }
+
+    #[test]
+    fn a_form_is_what_render_writes() {
+        let check = |scores: &[f64], ranking: &[usize]| {
+            let n = scores.len();
+            let verdict = crate::Verdict::from_scores("why", scores, ranking).unwrap();
+            let mask = crate::Mask::identity(n);
+            let form = VerdictForm {
+                labels: (0..n).map(|place| mask.label(place)).collect(),
+                thinking_tokens: 0,
+            };
+            let mut text = form.opening();
+            for (label, score) in scores.iter().enumerate() {
+                text += &format!("{score}{}", form.after_score(label));
+            }
+            for (place, &label) in verdict.ranking.iter().enumerate() {
+                text += &format!("{}{}", form.labels[label], form.after_place(place));
+            }
+            let rendered = crate::render(&verdict, &mask);
+            assert_eq!(rendered, format!("<think>\nwhy\n</think>\n\n{text}"));
+        };
+        check(&[3.0], &[0]);
+        check(&[1.0, 5.0, 4.0], &[1, 2, 0]);
     }
 
     #[test]

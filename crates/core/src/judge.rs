@@ -1,9 +1,9 @@
 //! The judge: masking, prompting and parsing, once for every model behind [`Generate`].
 
-use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob};
+use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob, VerdictForm};
 use crate::mask::Mask;
 use crate::parse::{self, ParseError, Survey};
-use crate::profile::{OrderPolicy, Profile, ThinkingPolicy};
+use crate::profile::{Decoding, OrderPolicy, Profile, ThinkingPolicy};
 use crate::prompt::messages;
 use crate::request::JudgeRequest;
 use crate::seeded::Fnv1a;
@@ -180,6 +180,13 @@ impl<'a> Judge<'a> {
             messages: messages(&self.profile, request, mask),
             sampling: self.profile.sampling,
             thinking: self.profile.thinking != ThinkingPolicy::Off,
+            form: (self.profile.decoding == Decoding::Constrained).then(|| VerdictForm {
+                labels: (0..mask.len()).map(|position| mask.label(position)).collect(),
+                thinking_tokens: match self.profile.thinking {
+                    ThinkingPolicy::Off => 0,
+                    ThinkingPolicy::Required | ThinkingPolicy::Optional => usize::MAX,
+                },
+            }),
         }
     }
 
@@ -194,7 +201,16 @@ impl<'a> Judge<'a> {
                 };
             }
         };
-        let verdict = self.verdict(&completion, &mask);
+        let mut verdict = self.verdict(&completion, &mask);
+        if let Ok(verdict) = &mut verdict {
+            for (&response, distribution) in mask.order().iter().zip(&completion.distributions) {
+                // What a backend gives for a distribution may be none.
+                let soft = distribution.map(|weights| verdict.scores[response].with_distribution(weights));
+                if let Some(Ok(soft)) = soft {
+                    verdict.scores[response] = soft;
+                }
+            }
+        }
         Judgment {
             completion: Some(completion),
             verdict,
@@ -277,6 +293,7 @@ mod tests {
                 prompt_tokens: 1,
                 completion_tokens: 1,
                 finish: FinishReason::Stop,
+                distributions: Vec::new(),
             })
         })
     }
@@ -377,6 +394,7 @@ mod tests {
                     prompt_tokens: 1,
                     completion_tokens: 9,
                     finish,
+                    distributions: Vec::new(),
                 })
             });
             let profile = Profile {

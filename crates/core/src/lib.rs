@@ -63,12 +63,14 @@ pub mod reward;
 mod seeded;
 mod verdict;
 
-pub use generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted};
+pub use generate::{
+    Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted, VerdictForm,
+};
 pub use gold::Gold;
 pub use judge::{Judge, JudgeError, Judgment};
 pub use mask::{Mask, MaskError};
 pub use parse::{ParseError, Unscored, parse};
-pub use profile::{Layout, OrderPolicy, Profile, SYSTEM_PROMPT, Sampling, ThinkingPolicy};
+pub use profile::{Decoding, Layout, OrderPolicy, Profile, SYSTEM_PROMPT, Sampling, ThinkingPolicy};
 pub use prompt::messages;
 pub use repair::Repair;
 pub use request::{JudgeRequest, MAX_RESPONSES, RequestError, Response};

@@ -30,6 +30,9 @@ pub struct Profile {
     /// In which order the responses are shown.
     #[serde(default)]
     pub order: OrderPolicy,
+    /// Whether the reply is held to the form of a verdict.
+    #[serde(default)]
+    pub decoding: Decoding,
     /// How to decode.
     #[serde(default)]
     pub sampling: Sampling,
@@ -75,6 +78,18 @@ pub enum OrderPolicy {
     Given,
 }
 
+/// Whether the reply is held to the form of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decoding {
+    /// The thinking is free; of the verdict, only the scores and the order of equal ones are the model's. Every reply
+    /// then has a verdict, and the probabilities behind each score are known.
+    #[default]
+    Constrained,
+    /// The model writes what it will.
+    Free,
+}
+
 /// How to decode. The defaults are greedy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -115,6 +130,7 @@ impl Profile {
             layout: Layout::Json,
             thinking: ThinkingPolicy::Optional,
             order: OrderPolicy::Seeded,
+            decoding: Decoding::Constrained,
             sampling: Sampling::default(),
             max_responses: MAX_RESPONSES,
         }
@@ -127,6 +143,7 @@ impl Profile {
             name: "published".to_owned(),
             system: system_text.into(),
             order: OrderPolicy::Published,
+            decoding: Decoding::Free,
             max_responses: Mask::PUBLISHED_LIMIT,
             ..Self::rewardanything()
         }

@@ -96,6 +96,15 @@ impl Score {
     }
 }
 
+impl Score {
+    /// The entropy of the distribution in nats, from 0 (certain) to ln 5; `None` without a distribution.
+    pub fn entropy(self) -> Option<f64> {
+        let term = |weight: f64| if weight > 0.0 { -weight * weight.ln() } else { 0.0 };
+        self.distribution
+            .map(|weights| weights.into_iter().map(term).sum())
+    }
+}
+
 impl TryFrom<RawScore> for Score {
     type Error = ScoreError;
 
@@ -232,6 +241,8 @@ mod tests {
         let score = score.with_distribution([0.0, 0.0, 1.0, 2.0, 1.0]).unwrap();
         assert_eq!((score.soft(), score.value()), (4.0, 4.0));
         assert_eq!(score.distribution(), Some([0.0, 0.0, 0.25, 0.5, 0.25]));
+        assert!((score.entropy().unwrap() - 1.039_720_770_839_917_9).abs() < 1e-12);
+        assert_eq!(Score::new(4.0).unwrap().entropy(), None);
         assert!(score.with_distribution([0.0; 5]).is_err());
         assert!(score.with_distribution([-1.0, 2.0, 0.0, 0.0, 0.0]).is_err());
         assert!(score.with_distribution([f64::NAN, 2.0, 0.0, 0.0, 0.0]).is_err());

@@ -144,6 +144,11 @@ impl Chat {
         &self.tokenizer
     }
 
+    /// The tokenizer, shared.
+    pub(crate) fn shared_tokenizer(&self) -> Arc<Tokenizer> {
+        Arc::clone(&self.tokenizer)
+    }
+
     /// The template.
     pub fn template(&self) -> &ChatTemplate {
         &self.template

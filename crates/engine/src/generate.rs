@@ -117,17 +117,14 @@ impl Runner<'_> {
         }
     }
 
-    /// Logits of each row's next token. An empty cache takes all of a row's tokens, any other only the newest.
+    /// Logits of each row's next token. What the cache has not seen is read first.
     fn forward(&self, rows: &[Row], cache: &mut Cache) -> Result<Vec<Vec<f32>>> {
-        let fresh = cache.rows() == 0;
-        let new = |row: &Row| {
-            if fresh {
-                row.tokens().to_vec()
-            } else {
-                row.tokens()[row.tokens().len() - 1..].to_vec()
-            }
+        let read = cache.lengths();
+        let new = |(index, row): (usize, &Row)| {
+            let read = read.get(index).map_or(0, |&read| read as usize);
+            row.tokens()[read..].to_vec()
         };
-        let batch = Batch::ragged(&rows.iter().map(new).collect::<Vec<_>>())?;
+        let batch = Batch::ragged(&rows.iter().enumerate().map(new).collect::<Vec<_>>())?;
         let logits_bv = self
             .model
             .forward(&batch, cache, Positions::Last, OpsMode::Fast)?;

@@ -10,6 +10,7 @@ use crate::chat::{Chat, ChatTemplate, TokenizerConfig};
 use crate::config::OneOrMany;
 use crate::cpu::{self, CpuModel, Part, PrefixCache, Wanted};
 use crate::generate::generate;
+use crate::guide::Guide;
 use crate::row::{TokenJob, TokenReply};
 use crate::{Batch, Cache, Config, EngineError, OpsMode, Positions, Qwen3, Tokenizer, Weights};
 
@@ -285,19 +286,24 @@ impl LocalModel {
             prompt,
             sampling: job.sampling,
             log_probabilities: false,
+            guide: job
+                .form
+                .clone()
+                .map(|form| Guide::new(self.chat.shared_tokenizer(), form)),
         })
     }
 
     fn complete(
         &self,
         prompt_tokens: usize,
-        reply: &TokenReply,
+        reply: TokenReply,
     ) -> std::result::Result<Completion, GenerateError> {
         Ok(Completion {
             text: self.chat.decode(&reply.tokens).map_err(backend)?,
             prompt_tokens,
             completion_tokens: reply.computed(),
             finish: reply.finish(),
+            distributions: reply.distributions,
         })
     }
 }
@@ -322,7 +328,7 @@ impl Generate for LocalModel {
                 .next()
                 .expect("every valid job has a reply. This is a bug.")
                 .map_err(backend)?;
-            self.complete(prompt_tokens, &reply)
+            self.complete(prompt_tokens, reply)
         };
         encoded.into_iter().map(answer).collect()
     }

@@ -2,6 +2,7 @@
 
 use rewardanything_core::{FinishReason, Sampling};
 
+use crate::guide::{Guide, Next};
 use crate::sampler::{Sampler, log_probability};
 use crate::{Config, EngineError};
 
@@ -19,6 +20,8 @@ pub struct TokenJob {
     pub sampling: Sampling,
     /// Whether to report the log-probability of every token.
     pub log_probabilities: bool,
+    /// The form that the reply is held to; `max_new_tokens` must have room for it.
+    pub guide: Option<Guide>,
 }
 
 /// A reply.
@@ -27,8 +30,12 @@ pub struct TokenReply {
     /// The tokens written, without the stop token.
     pub tokens: Vec<u32>,
     /// For each of `tokens`, and then for the stop token if there is one, its natural log-probability under the
-    /// whole distribution at temperature 1; empty unless asked for.
+    /// whole distribution at temperature 1, and 0 where a form forced it; empty unless asked for.
     pub log_probabilities: Vec<f32>,
+    /// Whether the form that the reply was held to is complete.
+    pub complete: bool,
+    /// Probabilities of the scores 1 to 5 by label, for a reply held to a form.
+    pub distributions: Vec<Option<[f64; 5]>>,
     /// Whether a stop token ended it; if so, which.
     pub stop: Option<u32>,
 }
@@ -36,7 +43,7 @@ pub struct TokenReply {
 impl TokenReply {
     /// Why it ended.
     pub fn finish(&self) -> FinishReason {
-        if self.stop.is_some() {
+        if self.stop.is_some() || self.complete {
             FinishReason::Stop
         } else {
             FinishReason::Length
@@ -60,6 +67,9 @@ pub(crate) struct Row {
     limit: usize,
     sampler: Sampler,
     log_probabilities: Option<Vec<f32>>,
+    guide: Option<Guide>,
+    /// What the next step may take.
+    next: Next,
 }
 
 pub(crate) enum Step {
@@ -87,38 +97,95 @@ impl Row {
                 vocabulary: config.vocab_size,
             });
         }
-        Ok(Self {
+        let limit = length.saturating_add(job.sampling.max_new_tokens).min(context);
+        let mut guide = job.guide.clone();
+        if let Some(guide) = &mut guide {
+            let reserve = guide.reserve()?;
+            let Some(thinking) = (limit - length).checked_sub(reserve) else {
+                let message = format!(
+                    "a verdict of this form takes up to {reserve} tokens: the limit and the context leave {}",
+                    limit - length
+                );
+                return Err(EngineError::Call(message));
+            };
+            guide.limit_thinking(thinking);
+        }
+        let mut row = Self {
             job: index,
             prompt_len: length,
             tokens: job.prompt.clone(),
-            limit: length.saturating_add(job.sampling.max_new_tokens).min(context),
+            limit,
             sampler: Sampler::new(job.sampling),
             log_probabilities: job.log_probabilities.then(Vec::new),
-        })
+            guide,
+            next: Next::Free,
+        };
+        row.follow()?;
+        Ok(row)
     }
 
-    /// Takes the next token from its logits.
+    /// Takes the next token from its logits, and all that the form forces after it.
     pub(crate) fn step(&mut self, logits: &[f32], stop: &[u32]) -> Result<Step> {
         let mut stopped = None;
         if self.tokens.len() < self.limit {
-            let token = self.sampler.sample(logits)?;
-            if let Some(list) = &mut self.log_probabilities {
-                list.push(log_probability(logits, token));
-            }
-            if stop.contains(&token) {
-                stopped = Some(token);
-            } else {
+            let token = match &self.next {
+                Next::OneOf(options) => self.sampler.sample_among(logits, options)?,
+                _ => self.sampler.sample(logits)?,
+            };
+            let stops = stop.contains(&token);
+            let kept = match &mut self.guide {
+                Some(guide) => guide.wrote(token, stops, logits)?,
+                None => !stops,
+            };
+            if kept {
                 self.tokens.push(token);
             }
+            if self.guide.is_none() && stops {
+                stopped = Some(token);
+            }
+            if let Some(list) = &mut self.log_probabilities
+                && (kept || stopped.is_some())
+            {
+                list.push(log_probability(logits, token));
+            }
+            self.follow()?;
         }
-        if stopped.is_none() && self.tokens.len() < self.limit {
+        let complete = self.next == Next::End;
+        if stopped.is_none() && !complete && self.tokens.len() < self.limit {
             return Ok(Step::Running);
         }
         Ok(Step::Done(TokenReply {
             tokens: self.tokens.split_off(self.prompt_len),
             log_probabilities: self.log_probabilities.take().unwrap_or_default(),
             stop: stopped,
+            complete,
+            distributions: self
+                .guide
+                .take()
+                .map(Guide::into_distributions)
+                .unwrap_or_default(),
         }))
+    }
+
+    /// Writes what the form forces, up to the next token that is the model's.
+    fn follow(&mut self) -> Result<()> {
+        let Some(guide) = &mut self.guide else {
+            return Ok(());
+        };
+        loop {
+            match guide.next()? {
+                Next::Forced(tokens) => {
+                    if let Some(list) = &mut self.log_probabilities {
+                        list.extend(tokens.iter().map(|_| 0.0));
+                    }
+                    self.tokens.extend(tokens);
+                }
+                next => {
+                    self.next = next;
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Place of its job.

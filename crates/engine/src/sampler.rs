@@ -77,6 +77,17 @@ impl Sampler {
     }
 }
 
+impl Sampler {
+    /// As [`Sampler::sample`], from these tokens alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn sample_among(&mut self, logits: &[f32], options: &[u32]) -> Result<u32, EngineError> {
+        let offered: Vec<f32> = options.iter().map(|&token| logits[token as usize]).collect();
+        Ok(options[self.sample(&offered)? as usize])
+    }
+}
+
 /// The natural logarithm of a token's probability under the whole distribution at temperature 1: what the model
 /// thinks of it, whatever the sampling settings were.
 pub fn log_probability(logits: &[f32], token: u32) -> f32 {

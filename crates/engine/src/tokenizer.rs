@@ -80,6 +80,14 @@ impl Tokenizer {
     }
 }
 
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
 fn failed(error: tokenizers::Error) -> EngineError {
     EngineError::Tokenizer(error.to_string())
 }

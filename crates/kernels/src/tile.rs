@@ -74,15 +74,21 @@ fn rows<const M: usize>(isa: Isa, job: Tile<'_>) {
         Isa::Avx512 => unsafe { avx512(steps, &mut sums) },
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => neon(steps, &mut sums),
-        #[allow(
-            unreachable_patterns,
-            reason = "which patterns are left depends on the architecture"
-        )]
-        other => unreachable!("{} is not compiled for this architecture", other.name()),
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 => not_compiled(isa),
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => not_compiled(isa),
     }
     for (i, row) in sums.iter().enumerate() {
         out[i * stride..][..columns].copy_from_slice(&row[..columns]);
     }
+}
+
+fn not_compiled(isa: Isa) -> ! {
+    unreachable!(
+        "{} is not compiled for this architecture, and never available. This is a bug.",
+        isa.name()
+    )
 }
 
 /// A column of the left side and a row of the panel, for every `k`.

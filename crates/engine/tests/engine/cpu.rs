@@ -55,6 +55,7 @@ fn jobs(prompts: &[Vec<u32>], temperature: f64, max_new_tokens: usize) -> Vec<To
             prompt: prompt.clone(),
             sampling: sampling(seed),
             log_probabilities: true,
+            guide: None,
         })
         .collect()
 }

@@ -20,6 +20,7 @@ fn job(content: &str, max_new_tokens: usize) -> GenerateJob {
             ..Sampling::default()
         },
         thinking: true,
+        form: None,
     }
 }
 
@@ -80,6 +81,7 @@ fn a_reply_ends_at_a_stop_token_or_at_its_limit() {
             prompt: golden.prompts[2].clone(),
             sampling,
             log_probabilities: false,
+            guide: None,
         };
         model.generate_tokens(&[job]).remove(0).unwrap()
     };

@@ -4,6 +4,7 @@ mod chats;
 mod common;
 mod cpu;
 mod folders;
+mod guided;
 mod local;
 mod nano;
 mod reference;

@@ -59,6 +59,7 @@ fn nano_computes_what_transformers_computes() {
                 ..Sampling::default()
             },
             log_probabilities: false,
+            guide: None,
         };
         let reply = model.generate_tokens(&[job]).remove(0).unwrap();
         let common = reply

@@ -32,6 +32,7 @@ fn greedy_jobs(prompts: &[Vec<u32>]) -> Vec<TokenJob> {
             prompt: prompt.clone(),
             sampling,
             log_probabilities: false,
+            guide: None,
         })
         .collect()
 }
@@ -236,6 +237,7 @@ fn batched_generation_equals_single_whatever_the_budget() {
                 ..sampling
             },
             log_probabilities: true,
+            guide: None,
         };
         let prompts = [&golden.prompts[..], &golden.prompts[..], &[vec![9; 159]]].concat();
         let jobs: Vec<TokenJob> = prompts.iter().enumerate().map(job).collect();
@@ -289,6 +291,7 @@ fn log_probabilities_are_those_of_a_fresh_pass() {
         prompt: prompt.clone(),
         sampling,
         log_probabilities: true,
+        guide: None,
     };
     let reply = generate(&model, &[job], &[], 1_000).remove(0).unwrap();
     let sequence = [&prompt[..], &reply.tokens].concat();

@@ -1,0 +1,141 @@
+//! Replies held to the form of a verdict.
+
+use std::collections::HashSet;
+
+use candle_core::{DType, Device};
+use rewardanything_core::{
+    FinishReason, Generate as _, GenerateJob, Judge, JudgeRequest, Mask, Message, Profile, Response, Role,
+    Sampling, ThinkingPolicy, VerdictForm, parse,
+};
+use rewardanything_engine::{BackendOptions, LoadOptions, LocalModel};
+
+use crate::common::{TINY, fixture};
+
+fn load(name: &str) -> LocalModel {
+    LocalModel::from_folder(&fixture(name), &LoadOptions::default()).unwrap()
+}
+
+fn job(n: usize, thinking_tokens: usize, seed: u64) -> GenerateJob {
+    let mask = Mask::identity(n);
+    GenerateJob {
+        messages: vec![Message {
+            role: Role::User,
+            content: format!("a{seed}"),
+        }],
+        sampling: Sampling {
+            temperature: 1.0,
+            seed,
+            max_new_tokens: 10_000,
+            ..Sampling::default()
+        },
+        thinking: thinking_tokens > 0,
+        form: Some(VerdictForm {
+            labels: (0..n).map(|place| mask.label(place)).collect(),
+            thinking_tokens,
+        }),
+    }
+}
+
+/// Models of random weights write noise, and yet: a verdict, every time, in the exact form.
+#[test]
+fn a_thousand_random_replies_all_have_a_verdict() {
+    let mut replies = 0;
+    let mut scores = HashSet::new();
+    for name in TINY {
+        let model = load(name);
+        let jobs: Vec<GenerateJob> = (0..500)
+            .map(|seed| job(1 + seed as usize % 3, [0, 1, 7][seed as usize / 3 % 3], seed))
+            .collect();
+        for (job, completion) in jobs.iter().zip(model.generate(&jobs)) {
+            let form = job.form.as_ref().unwrap();
+            let completion = completion.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let verdict = parse(&completion.text, &Mask::identity(form.labels.len()))
+                .unwrap_or_else(|error| panic!("{name}: {error:?} in {:?}", completion.text));
+            assert_eq!(completion.finish, FinishReason::Stop);
+            assert_eq!(completion.distributions.len(), form.labels.len());
+            for (score, distribution) in verdict.scores.iter().zip(&completion.distributions) {
+                let distribution = distribution.expect("digits are single tokens here");
+                assert!((distribution.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+                assert!(distribution[score.value() as usize - 1] > 0.0);
+                scores.insert(score.value() as u8);
+            }
+            replies += 1;
+        }
+    }
+    assert_eq!((replies, scores.len()), (1_000, 5), "all five scores occur");
+}
+
+/// Judged under a form, both engines say the same.
+#[test]
+fn the_twin_writes_the_same_verdicts() {
+    let ours = load("tiny-tied");
+    let options = LoadOptions {
+        backend: BackendOptions::Candle {
+            dtype: DType::F32,
+            device: Device::Cpu,
+        },
+        ..LoadOptions::default()
+    };
+    let twin = LocalModel::from_folder(&fixture("tiny-tied"), &options).unwrap();
+    let jobs: Vec<GenerateJob> = (0..12)
+        .map(|seed| job(3, [0, 9][seed as usize % 2], seed))
+        .collect();
+    for (a, b) in ours.generate(&jobs).into_iter().zip(twin.generate(&jobs)) {
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert_eq!(a.text, b.text);
+        for (a, b) in a.distributions.iter().zip(&b.distributions) {
+            for (a, b) in a.unwrap().iter().zip(b.unwrap()) {
+                assert!((a - b).abs() < 1e-4, "{a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_verdict_that_does_not_fit_is_refused_with_both_numbers() {
+    let model = load("tiny-tied");
+    let mut short = job(3, 5, 1);
+    short.sampling.max_new_tokens = 9;
+    let error = model.generate(&[short]).remove(0).unwrap_err().to_string();
+    assert!(
+        error.contains("a verdict of this form takes up to") && error.ends_with("leave 9"),
+        "{error}"
+    );
+}
+
+/// Without thinking, nothing but the digits and the order of equals is the model's: a pass for each score.
+#[test]
+fn nano_judges_without_thinking() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/nano");
+    let model = LocalModel::from_folder(&folder, &LoadOptions::default()).unwrap();
+    let responses = [
+        "Paris.",
+        "The capital of France is Paris, on the Seine.",
+        "Paris, in short.",
+    ];
+    let responses = responses
+        .iter()
+        .enumerate()
+        .map(|(i, text)| Response::new(format!("r{i}"), *text))
+        .collect();
+    let request = JudgeRequest::new(
+        "The shorter the answer, the better.",
+        "Capital of France?",
+        responses,
+    )
+    .unwrap();
+    let profile = Profile {
+        thinking: ThinkingPolicy::Off,
+        ..model.profile().unwrap().clone()
+    };
+    let judgment = Judge::new(&model, profile, 0).judge(&request);
+    let verdict = judgment.verdict.unwrap();
+    assert!(
+        verdict.repairs.is_empty() && verdict.reasoning.is_empty(),
+        "{verdict:?}"
+    );
+    for score in verdict.scores {
+        let (mean, entropy) = (score.soft(), score.entropy().unwrap());
+        assert!((1.0..=5.0).contains(&mean) && (0.0..=5f64.ln()).contains(&entropy));
+    }
+}
