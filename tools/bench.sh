@@ -32,7 +32,7 @@ echo
 echo "## Speed and memory (200 items of at most 60 words a response)"
 items speed 60 train 200
 start=$(date +%s%N)
-"$ra" judge --input "$out/speed.jsonl" --output "$out/speed.verdicts.jsonl" &
+"$ra" judge --input "$out/speed.jsonl" --output "$out/speed.verdicts.jsonl" --decoding free &
 judge=$!
 peak=0
 while kill -0 "$judge" 2>/dev/null; do
@@ -54,7 +54,7 @@ for words in 30 60; do
             echo
             echo "## $principles principles, at most $words words, principle $principle"
             items "$name" "$words" "$principles" 300 "${flag[@]}"
-            "$ra" judge --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" || [[ $? == 1 ]]
+            "$ra" judge --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" --decoding free || [[ $? == 1 ]]
             "$ra" score --items "$out/$name.jsonl" --verdicts "$out/$name.verdicts.jsonl" --baselines
         done
     done

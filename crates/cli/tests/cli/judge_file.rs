@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::common::{Ran, Scratch, parse, program, root, run, timeless};
 use serde_json::{Value, json};
 
-/// A profile that leaves the tiny model room in its 160 tokens of context.
-const PROFILE: &str = "name = 'tiny'\nsystem = ''\n[sampling]\nmax_new_tokens = 6\n";
+/// A profile that leaves the tiny model room in its 160 tokens of context, and free to write no verdict.
+const PROFILE: &str = "name = 'tiny'\nsystem = ''\ndecoding = 'free'\n[sampling]\nmax_new_tokens = 6\n";
 
 struct Files {
     scratch: Scratch,

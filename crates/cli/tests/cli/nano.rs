@@ -205,3 +205,30 @@ fn nano_is_described() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_reply_in_form_tells_how_sure_each_score_is() {
+    let record = |flags: &[&str]| {
+        let args = [&REQUEST[..], &["--json"], flags].concat();
+        run(&args).expect(0).json().remove(0)
+    };
+    for flags in [&[][..], &["--thinking", "off"]] {
+        let record = record(flags);
+        for name in ["brief", "long"] {
+            let (score, soft) = (record["scores"][name].as_f64(), &record["soft"][name]);
+            let (mean, entropy) = (soft["mean"].as_f64(), soft["entropy"].as_f64());
+            assert!(score.is_some_and(|score| score.fract() == 0.0), "{record}");
+            assert!(mean.is_some_and(|mean| (1.0..=5.0).contains(&mean)), "{record}");
+            assert!(
+                entropy.is_some_and(|entropy| (0.0..1.61).contains(&entropy)),
+                "{record}"
+            );
+        }
+        assert_eq!(record["reasoning"] == "", !flags.is_empty(), "{record}");
+    }
+    let free = record(&["--decoding", "free"]);
+    assert!(
+        free.get("soft").is_none() && free["scores"]["brief"] == 5,
+        "{free}"
+    );
+}
