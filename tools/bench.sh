@@ -14,7 +14,7 @@ out=target/bench
 rm -rf "$out" && mkdir -p "$out"
 
 echo "## Start-up (ten runs, milliseconds each)"
-request=(--principle 'Prefer the shorter answer.' --prompt 'Hi?' --response 'a=Hi.' --max-new-tokens 1 --json)
+request=(--principle 'Prefer the shorter answer.' --prompt 'Hi?' --response 'a=Hi.' --max-new-tokens 1 --decoding free --json)
 start=$(date +%s%N)
 for _ in {1..10}; do "$ra" judge "${request[@]}" >"$out/start.json" || true; done
 echo "$((($(date +%s%N) - start) / 10000000)) ms to load nano, read the request and write one token"

@@ -74,7 +74,7 @@ impl PackedMatrix {
     /// Packs rows as files hold them, little-endian, one after the other.
     ///
     /// # Errors
-    /// When a length does not fit the shape, or the format cannot hold rows of `inputs` weights.
+    /// When a length does not fit the shape, the format cannot hold rows of `inputs` weights, or an `f16` is not finite.
     pub fn new(format: Format, outputs: usize, inputs: usize, bytes: &[u8]) -> Result<Self, PackError> {
         let refuse = |reason: String| PackError {
             outputs,
@@ -93,10 +93,14 @@ impl PackedMatrix {
             )));
         }
         let rows: Vec<&[u8]> = bytes.chunks_exact(row_bytes).collect();
+        let panels = Panels::pack(format, inputs, &rows);
+        if panels.has_special_f16() {
+            return Err(refuse("an f16 in it is infinite or not a number".to_owned()));
+        }
         Ok(Self {
             outputs,
             inputs,
-            panels: Panels::pack(format, inputs, &rows),
+            panels,
         })
     }
 
@@ -186,6 +190,14 @@ impl PackedMatrix {
 }
 
 impl Panels {
+    /// Widening by shifts takes infinities for numbers, so they are kept out.
+    fn has_special_f16(&self) -> bool {
+        let (Self::F16(bits) | Self::Q8_0 { scales: bits, .. }) = self else {
+            return false;
+        };
+        bits.iter().any(|bits| bits & 0x7c00 == 0x7c00)
+    }
+
     fn pack(format: Format, k: usize, rows: &[&[u8]]) -> Self {
         match format {
             Format::F32 => Self::F32(interleave(rows, k, |row, i| {
@@ -329,6 +341,9 @@ mod tests {
             "{error}"
         );
         assert!(PackedMatrix::new(Format::Q8_0, 1, 33, &[0; 36]).is_err());
+        let infinite = half::f16::INFINITY.to_le_bytes();
+        let error = PackedMatrix::new(Format::F16, 1, 1, &infinite).unwrap_err();
+        assert!(error.to_string().contains("infinite"), "{error}");
         assert!(PackedMatrix::new(Format::F32, 1, 0, &[]).is_err());
         assert!(PackedMatrix::new(Format::F32, 2, usize::MAX, &[]).is_err());
     }
