@@ -166,6 +166,37 @@ mod tests {
     }
 
     #[test]
+    fn thinking_and_decoding_are_as_the_flags_or_else_the_profile_say() {
+        let check = |thinking, decoding, expect| {
+            let flags = ModelArgs {
+                thinking,
+                decoding,
+                ..args()
+            };
+            let adjusted = adjust(Profile::published("x"), None, &flags);
+            assert_eq!((adjusted.thinking, adjusted.decoding), expect);
+        };
+        let (optional, off) = (ThinkingPolicy::Optional, ThinkingPolicy::Off);
+        check(None, None, (optional, Decoding::Free));
+        check(Some(Thinking::On), None, (optional, Decoding::Free));
+        check(
+            Some(Thinking::Off),
+            Some(DecodingArg::Constrained),
+            (off, Decoding::Constrained),
+        );
+        check(None, Some(DecodingArg::Free), (optional, Decoding::Free));
+        let flags = ModelArgs {
+            thinking: Some(Thinking::On),
+            ..args()
+        };
+        let silent = Profile {
+            thinking: off,
+            ..Profile::rewardanything()
+        };
+        assert_eq!(adjust(silent, None, &flags).thinking, optional);
+    }
+
+    #[test]
     fn profiles_are_built_in_or_files() {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let file = folder.path().join("mine.toml");

@@ -315,6 +315,40 @@ mod tests {
     }
 
     #[test]
+    fn distributions_come_back_by_response_under_every_order() {
+        let sure = |score: f64| {
+            let mut weights = [0.0; 5];
+            weights[score as usize - 1] = 1.0;
+            Some(weights)
+        };
+        // By label, as the scores of the reply are; the last is not known.
+        let model = Scripted::from_fn(move |job| {
+            let labels = &job.form.as_ref().expect("constrained is the default").labels;
+            let scores: Vec<f64> = (0..labels.len()).map(|label| 5.0 - label as f64).collect();
+            let verdict = Verdict::from_scores("", &scores, &[0, 1, 2, 3]).unwrap();
+            let mut distributions: Vec<_> = scores.iter().map(|&score| sure(score)).collect();
+            distributions[3] = None;
+            Ok(Completion {
+                text: render(&verdict, &Mask::identity(labels.len())),
+                prompt_tokens: 1,
+                completion_tokens: 1,
+                finish: FinishReason::Stop,
+                distributions,
+            })
+        });
+        for seed in 0..20 {
+            let judgment =
+                Judge::new(&model, Profile::rewardanything(), seed).judge(&request(&["a", "b", "c", "d"]));
+            let scores = judgment.verdict.unwrap().scores;
+            for (position, &response) in judgment.mask.order().iter().enumerate() {
+                let score = scores[response];
+                assert_eq!(score.soft(), score.value(), "seed {seed}");
+                assert_eq!(score.distribution().is_some(), position < 3, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
     fn a_batch_answers_in_order_as_one_by_one() {
         let model = shortest_first();
         let judge = Judge::new(&model, Profile::rewardanything(), 3);

@@ -94,9 +94,7 @@ impl Score {
                 .sum()
         })
     }
-}
 
-impl Score {
     /// The entropy of the distribution in nats, from 0 (certain) to ln 5; `None` without a distribution.
     pub fn entropy(self) -> Option<f64> {
         let term = |weight: f64| if weight > 0.0 { -weight * weight.ln() } else { 0.0 };

@@ -32,6 +32,7 @@ pub struct Guide {
     tokenizer: Arc<Tokenizer>,
     form: VerdictForm,
     stage: Stage,
+    reserve: usize,
     /// Probabilities of the scores 1 to 5, label after label.
     distributions: Vec<Option<[f64; 5]>>,
 }
@@ -69,33 +70,28 @@ const CLOSE: &str = "</think>";
 
 impl Guide {
     /// A guide for a fresh reply, in the tokens of the model that writes it.
-    pub fn new(tokenizer: Arc<Tokenizer>, form: VerdictForm) -> Self {
+    ///
+    /// # Errors
+    /// [`EngineError::Tokenizer`] when a label has no tokens.
+    pub fn new(tokenizer: Arc<Tokenizer>, form: VerdictForm) -> Result<Self> {
+        let reserve = reserve(&tokenizer, &form)?;
         let stage = if form.thinking_tokens == 0 {
             Stage::Verdict(Verdict::new(&form, ""))
         } else {
             Stage::Thinking(Vec::new())
         };
-        Self {
+        Ok(Self {
             distributions: vec![None; form.labels.len()],
             tokenizer,
             form,
             stage,
-        }
+            reserve,
+        })
     }
 
-    /// The most tokens that a verdict of this form takes, and the closing of the thinking.
-    pub(crate) fn reserve(&self) -> Result<usize> {
-        let mut text = format!("\n{CLOSE}\n\n{}", self.form.opening());
-        for label in 0..self.form.labels.len() {
-            text.push('5');
-            text.push_str(&self.form.after_score(label));
-        }
-        for (place, label) in self.form.labels.iter().enumerate() {
-            text.push_str(label);
-            text.push_str(self.form.after_place(place));
-        }
-        // Boundaries may fall otherwise where a digit or a label stands, by a token each at most.
-        Ok(self.tokenizer.encode(&text)?.len() + 2 * self.form.labels.len())
+    /// The most tokens that the verdict takes, with the closing of the thinking.
+    pub fn reserve(&self) -> usize {
+        self.reserve
     }
 
     /// Bounds the thinking.
@@ -135,10 +131,10 @@ impl Guide {
             }
             Stage::Thinking(written) => {
                 written.push(token);
-                // The tag may be one token or several, and special tokens have no text.
+                // The tag may be one token or several, the last of which may hold more, and special tokens have no text.
                 let tail = &written[written.len().saturating_sub(CLOSE.len())..];
                 let closed =
-                    self.tokenizer.id(CLOSE) == Some(token) || self.tokenizer.decode(tail)?.ends_with(CLOSE);
+                    self.tokenizer.id(CLOSE) == Some(token) || self.tokenizer.decode(tail)?.contains(CLOSE);
                 if closed {
                     self.stage = Stage::Verdict(Verdict::new(&self.form, "\n\n"));
                 }
@@ -282,6 +278,20 @@ impl Verdict {
         let sum: f64 = weights.iter().sum();
         Some(weights.map(|weight| weight / sum))
     }
+}
+
+fn reserve(tokenizer: &Tokenizer, form: &VerdictForm) -> Result<usize> {
+    let mut text = format!("\n{CLOSE}\n\n{}", form.opening());
+    for label in 0..form.labels.len() {
+        text.push('5');
+        text.push_str(&form.after_score(label));
+    }
+    for (place, label) in form.labels.iter().enumerate() {
+        text.push_str(label);
+        text.push_str(form.after_place(place));
+    }
+    // Boundaries may fall otherwise where a digit or a label stands, by a token each at most.
+    Ok(tokenizer.encode(&text)?.len() + 2 * form.labels.len())
 }
 
 fn unsteady() -> EngineError {

@@ -79,6 +79,7 @@ pub struct ModelBytes<'a> {
 enum Backend {
     Kernels {
         model: Box<CpuModel>,
+        /// Held for a whole call: one call at a time uses all threads, so calls in parallel would only share them.
         prefixes: Mutex<PrefixCache>,
     },
     Candle(Qwen3),
@@ -273,12 +274,18 @@ impl LocalModel {
             .chat
             .encode(&job.messages, true, job.thinking)
             .map_err(backend)?;
+        let guide = job
+            .form
+            .clone()
+            .map(|form| Guide::new(self.chat.shared_tokenizer(), form).map_err(backend))
+            .transpose()?;
         let context = self.config().max_position_embeddings;
-        if prompt.len() >= context {
-            let (prompt_tokens, max_new_tokens) = (prompt.len(), job.sampling.max_new_tokens);
+        // A reply in form needs room for all of it, any other for a token.
+        let needed = guide.as_ref().map_or(1, Guide::reserve);
+        if prompt.len() + needed > context {
             return Err(GenerateError::PromptTooLong {
-                prompt_tokens,
-                max_new_tokens,
+                prompt_tokens: prompt.len(),
+                max_new_tokens: guide.map_or(job.sampling.max_new_tokens, |_| needed),
                 context,
             });
         }
@@ -286,10 +293,7 @@ impl LocalModel {
             prompt,
             sampling: job.sampling,
             log_probabilities: false,
-            guide: job
-                .form
-                .clone()
-                .map(|form| Guide::new(self.chat.shared_tokenizer(), form)),
+            guide,
         })
     }
 

@@ -100,7 +100,7 @@ impl Row {
         let limit = length.saturating_add(job.sampling.max_new_tokens).min(context);
         let mut guide = job.guide.clone();
         if let Some(guide) = &mut guide {
-            let reserve = guide.reserve()?;
+            let reserve = guide.reserve();
             let Some(thinking) = (limit - length).checked_sub(reserve) else {
                 let message = format!(
                     "a verdict of this form takes up to {reserve} tokens: the limit and the context leave {}",

@@ -75,9 +75,7 @@ impl Sampler {
             .find(|&&(_, weight)| weight > 0.0)
             .map_or(best as u32, |&(token, _)| token))
     }
-}
 
-impl Sampler {
     /// As [`Sampler::sample`], from these tokens alone.
     ///
     /// # Errors

@@ -230,10 +230,7 @@ impl<'a> Weights<'a> {
                 });
             }
             if candle_dtype(entry.dtype).is_none() {
-                return Err(EngineError::UnsupportedDtype {
-                    name,
-                    dtype: format!("{:?}", entry.dtype),
-                });
+                return Err(unsupported(&name, entry.dtype));
             }
         }
         Ok(())
@@ -244,17 +241,9 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// [`EngineError::MissingTensor`], [`EngineError::UnsupportedDtype`], or a failure to read.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        let Some(entry) = self.tensors.get(name) else {
-            return Err(EngineError::MissingTensor {
-                name: name.to_owned(),
-            });
-        };
+        let entry = self.entry(name)?;
         let Some(stored) = candle_dtype(entry.dtype) else {
-            let dtype = format!("{:?}", entry.dtype);
-            return Err(EngineError::UnsupportedDtype {
-                name: name.to_owned(),
-                dtype,
-            });
+            return Err(unsupported(name, entry.dtype));
         };
         let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
         let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)?;
@@ -267,24 +256,29 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`Weights::tensor`].
     pub(crate) fn stored(&self, name: &str) -> Result<Stored> {
-        let Some(entry) = self.tensors.get(name) else {
-            return Err(EngineError::MissingTensor {
-                name: name.to_owned(),
-            });
-        };
+        let entry = self.entry(name)?;
         let format = match entry.dtype {
             Dtype::F32 => Format::F32,
             Dtype::F16 => Format::F16,
             Dtype::BF16 => Format::Bf16,
-            other => {
-                return Err(EngineError::UnsupportedDtype {
-                    name: name.to_owned(),
-                    dtype: format!("{other:?}"),
-                });
-            }
+            other => return Err(unsupported(name, other)),
         };
         let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
         Ok(Stored { format, bytes })
+    }
+
+    /// How many numbers a tensor holds.
+    ///
+    /// # Errors
+    /// [`EngineError::MissingTensor`].
+    pub(crate) fn elements(&self, name: &str) -> Result<usize> {
+        Ok(self.entry(name)?.shape.iter().product())
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.tensors.get(name).ok_or_else(|| EngineError::MissingTensor {
+            name: name.to_owned(),
+        })
     }
 
     /// A builder that hands these tensors to a model, in the given compute type.
@@ -330,6 +324,13 @@ impl Header {
         let bytes = elements.checked_mul(self.dtype.bitsize())?.checked_div(8)?;
         let by_offsets = self.data_offsets.1.checked_sub(self.data_offsets.0)?;
         (by_offsets == bytes as u64).then_some(bytes)
+    }
+}
+
+fn unsupported(name: &str, dtype: Dtype) -> EngineError {
+    EngineError::UnsupportedDtype {
+        name: name.to_owned(),
+        dtype: format!("{dtype:?}"),
     }
 }
 

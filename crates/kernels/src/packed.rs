@@ -104,15 +104,6 @@ impl PackedMatrix {
         })
     }
 
-    /// Packs `f32` values, `[n, k]`.
-    ///
-    /// # Errors
-    /// As [`PackedMatrix::new`].
-    pub fn from_f32(values: &[f32], outputs: usize, inputs: usize) -> Result<Self, PackError> {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self::new(Format::F32, outputs, inputs, &bytes)
-    }
-
     /// Rows `n`.
     pub fn outputs(&self) -> usize {
         self.outputs
@@ -121,16 +112,6 @@ impl PackedMatrix {
     /// Columns `k`.
     pub fn inputs(&self) -> usize {
         self.inputs
-    }
-
-    /// The number format.
-    pub fn format(&self) -> Format {
-        match self.panels {
-            Panels::F32(_) => Format::F32,
-            Panels::F16(_) => Format::F16,
-            Panels::Bf16(_) => Format::Bf16,
-            Panels::Q8_0 { .. } => Format::Q8_0,
-        }
     }
 
     /// Bytes of memory that the weights take.

@@ -14,7 +14,7 @@ mod schedule;
 
 use rayon::prelude::*;
 use rewardanything_kernels as kernels;
-use rewardanything_kernels::{Format, KvShape, PAGE, PackedMatrix, PagedQueries, RopeTable};
+use rewardanything_kernels::{KvShape, PAGE, PackedMatrix, PagedQueries, RopeTable};
 
 use crate::weights::Stored;
 use crate::{Config, EngineError, Weights};
@@ -86,7 +86,7 @@ impl CpuModel {
     /// As [`Weights::check`], or a failure to read.
     pub fn new(config: &Config, weights: &Weights<'_>) -> Result<Self> {
         weights.check(config)?;
-        let load = Loader { config, weights };
+        let load = Loader(weights);
         let (e, f, d) = (config.hidden_size, config.intermediate_size, config.head_dim);
         let (h, n) = (config.num_attention_heads, config.num_key_value_heads);
         let layer = |index: usize| -> Result<Layer> {
@@ -126,20 +126,6 @@ impl CpuModel {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Bytes of memory that the matrices take.
-    pub fn bytes(&self) -> usize {
-        let layers = self
-            .layers
-            .iter()
-            .flat_map(Layer::matrices)
-            .map(|linear| &linear.weight);
-        layers
-            .chain(&self.head_ve)
-            .chain([&self.embedding_ve])
-            .map(PackedMatrix::bytes)
-            .sum()
     }
 
     /// A row that has seen nothing yet.
@@ -287,14 +273,6 @@ impl std::fmt::Debug for CpuModel {
     }
 }
 
-impl Layer {
-    fn matrices(&self) -> [&Linear; 7] {
-        [
-            &self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down,
-        ]
-    }
-}
-
 impl Linear {
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (o, i) = (self.weight.outputs(), self.weight.inputs());
@@ -338,10 +316,7 @@ fn swiglu(gate: &[f32], up: &[f32]) -> Vec<f32> {
 }
 
 /// Reads tensors by name.
-struct Loader<'a, 'w> {
-    config: &'a Config,
-    weights: &'a Weights<'w>,
-}
+struct Loader<'a, 'w>(&'a Weights<'w>);
 
 impl Loader<'_, '_> {
     fn linear(&self, name: &str, shape: (usize, usize), bias: bool) -> Result<Linear> {
@@ -351,36 +326,17 @@ impl Loader<'_, '_> {
     }
 
     fn matrix(&self, name: &str, (outputs, inputs): (usize, usize)) -> Result<PackedMatrix> {
-        let Stored { format, bytes } = self.weights.stored(name)?;
+        let Stored { format, bytes } = self.0.stored(name)?;
         PackedMatrix::new(format, outputs, inputs, &bytes).map_err(|error| EngineError::Weights {
             file: name.to_owned(),
             message: error.to_string(),
         })
     }
 
-    /// A vector, or a matrix of one row.
+    /// A vector is a matrix of one row.
     fn vector(&self, name: &str) -> Result<Vec<f32>> {
-        let Stored { format, bytes } = self.weights.stored(name)?;
-        let width = match format {
-            Format::F32 => 4,
-            Format::F16 | Format::Bf16 => 2,
-            Format::Q8_0 => {
-                return Err(EngineError::UnsupportedDtype {
-                    name: name.to_owned(),
-                    dtype: format!(
-                        "{format:?} in a vector of {} layers",
-                        self.config.num_hidden_layers
-                    ),
-                });
-            }
-        };
-        let count = bytes.len() / width;
-        let row = PackedMatrix::new(format, 1, count, &bytes).map_err(|error| EngineError::Weights {
-            file: name.to_owned(),
-            message: error.to_string(),
-        })?;
-        let mut values = vec![0f32; count];
-        row.row(0, &mut values);
+        let mut values = vec![0f32; self.0.elements(name)?];
+        self.matrix(name, (1, values.len()))?.row(0, &mut values);
         Ok(values)
     }
 }

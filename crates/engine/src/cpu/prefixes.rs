@@ -72,9 +72,14 @@ impl PrefixCache {
         row.adopt(pages, len);
     }
 
+    /// Whether a prompt of so many tokens would be kept at all.
+    pub(crate) fn has_room_for(&self, tokens: usize, row: &Sequence) -> bool {
+        row.page_bytes() * tokens.div_ceil(PAGE) <= self.budget
+    }
+
     /// Keeps the pages of a prompt that a row has read whole.
     pub(crate) fn insert(&mut self, tokens: &[u32], row: &Sequence) {
-        if row.page_bytes() * tokens.len().div_ceil(PAGE) > self.budget {
+        if !self.has_room_for(tokens.len(), row) {
             return;
         }
         self.clock += 1;

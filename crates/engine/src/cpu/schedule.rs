@@ -83,7 +83,12 @@ impl Scheduler<'_> {
                 return;
             }
             let known = self.prefixes.matching(row.prompt());
-            let soon = self.running.iter().filter(|running| running.reads_prompt());
+            let soon = self.running.iter().filter(|running| {
+                running.reads_prompt()
+                    && self
+                        .prefixes
+                        .has_room_for(running.row.prompt().len(), &running.sequence)
+            });
             let soon = soon
                 .map(|running| common(running.row.prompt(), row.prompt()))
                 .max();
@@ -168,4 +173,40 @@ impl Scheduler<'_> {
 
 fn common(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rewardanything_core::Sampling;
+
+    use super::*;
+    use crate::{Config, Weights};
+
+    /// Rows that begin alike, let in together, are read once up to where they part.
+    #[test]
+    fn a_common_beginning_is_read_once() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny-tied");
+        let config = Config::from_json(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
+        let model = CpuModel::new(&config, &Weights::open(&folder).unwrap()).unwrap();
+        let shared: Vec<u32> = (0..100).collect();
+        let jobs: Vec<TokenJob> = (0..5)
+            .map(|own| TokenJob {
+                prompt: [&shared[..], &[200 + own, 7]].concat(),
+                sampling: Sampling {
+                    max_new_tokens: 3,
+                    ..Sampling::default()
+                },
+                log_probabilities: false,
+                guide: None,
+            })
+            .collect();
+        for (budget, read_once) in [(1 << 24, 4 * 100), (0, 0)] {
+            let mut prefixes = PrefixCache::new(budget);
+            let replies = generate(&model, &mut prefixes, &jobs, &[], 10_000);
+            assert!(replies.iter().all(Result::is_ok));
+            assert_eq!(prefixes.hits(), read_once, "budget {budget}");
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use candle_core::{DType, Device};
 use rewardanything_core::{
-    FinishReason, Generate as _, GenerateJob, Judge, JudgeRequest, Mask, Message, Profile, Response, Role,
-    Sampling, ThinkingPolicy, VerdictForm, parse,
+    FinishReason, Generate as _, GenerateError, GenerateJob, Judge, JudgeRequest, Mask, Message, Profile,
+    Response, Role, Sampling, ThinkingPolicy, VerdictForm, parse,
 };
 use rewardanything_engine::{BackendOptions, LoadOptions, LocalModel};
 
@@ -52,6 +52,11 @@ fn a_thousand_random_replies_all_have_a_verdict() {
             let verdict = parse(&completion.text, &Mask::identity(form.labels.len()))
                 .unwrap_or_else(|error| panic!("{name}: {error:?} in {:?}", completion.text));
             assert_eq!(completion.finish, FinishReason::Stop);
+            // Noise before it may need mending, the verdict itself never.
+            assert!(
+                form.thinking_tokens > 0 || verdict.repairs.is_empty(),
+                "{name}: {verdict:?}"
+            );
             assert_eq!(completion.distributions.len(), form.labels.len());
             for (score, distribution) in verdict.scores.iter().zip(&completion.distributions) {
                 let distribution = distribution.expect("digits are single tokens here");
@@ -96,9 +101,19 @@ fn a_verdict_that_does_not_fit_is_refused_with_both_numbers() {
     let model = load("tiny-tied");
     let mut short = job(3, 5, 1);
     short.sampling.max_new_tokens = 9;
-    let error = model.generate(&[short]).remove(0).unwrap_err().to_string();
+    let error = model
+        .generate(std::slice::from_ref(&short))
+        .remove(0)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("a verdict of this form takes up to") && error.ends_with("leave 9"),
+        "{error}"
+    );
+    short.messages[0].content = "word ".repeat(100);
+    let error = model.generate(&[short]).remove(0).unwrap_err();
+    assert!(
+        matches!(error, GenerateError::PromptTooLong { context: 160, .. }),
         "{error}"
     );
 }
