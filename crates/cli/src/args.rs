@@ -122,11 +122,11 @@ pub(crate) struct JudgeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Judge")]
 pub(crate) struct ModelArgs {
-    /// `nano`, the model inside this program, or a folder in the Hugging Face layout
+    /// `nano`, the model inside this program, a folder in the Hugging Face layout, or a GGUF file
     #[arg(
         short,
         long,
-        value_name = "nano|FOLDER",
+        value_name = "nano|FOLDER|FILE.gguf",
         env = "REWARDANYTHING_MODEL",
         default_value = "nano"
     )]
@@ -300,12 +300,52 @@ Example:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
-    /// Print what a model folder holds
+    /// Print what a model is
     Info {
-        /// `nano`, or a folder in the Hugging Face layout
-        #[arg(value_name = "nano|FOLDER")]
+        /// `nano`, a folder in the Hugging Face layout, or a GGUF file
+        #[arg(value_name = "nano|FOLDER|FILE.gguf")]
         model: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
+    /// Write a model as one GGUF file
+    #[command(after_help = CONVERT_HELP)]
+    Convert(ConvertArgs),
+}
+
+const CONVERT_HELP: &str = "\
+The file holds the weights, the tokenizer, the chat template and the model's judge.toml; programs that read GGUF
+can run it where they know its tokenizer. Norms stay in full precision.
+
+Example:
+  rewardanything model convert Qwen3-0.6B Qwen3-0.6B-Q8_0.gguf
+  rewardanything judge --model Qwen3-0.6B-Q8_0.gguf --input items.jsonl --output verdicts.jsonl";
+
+/// `model convert`: a folder as one file.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// `nano`, a folder in the Hugging Face layout, or a GGUF file
+    #[arg(value_name = "nano|FOLDER|FILE.gguf")]
+    pub(crate) model: String,
+    /// The file to write; one that exists is never overwritten
+    #[arg(value_name = "OUTPUT.gguf")]
+    pub(crate) output: PathBuf,
+    /// Number format of the matrices
+    #[arg(long, value_enum, default_value_t = NumberFormat::Q8_0)]
+    pub(crate) format: NumberFormat,
+}
+
+/// A number format to store weights in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NumberFormat {
+    /// 8 bits, and a scale for every 32 weights
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 16 bits, the range of 32
+    Bf16,
+    /// 16 bits, less range and more precision
+    F16,
 }
 
 /// A number of at least one.

@@ -1,9 +1,11 @@
 //! `model info`: what a model is, in a few lines.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use anyhow::Result;
 use rewardanything_core::{Generate as _, Profile};
+use rewardanything_engine::ModelFiles;
 
 use crate::Outcome;
 use crate::models;
@@ -13,7 +15,9 @@ use crate::table::pad;
 ///
 /// # Errors
 /// The model is not there or unusable.
-pub(crate) fn run(model: &str) -> Result<Outcome> {
+pub(crate) fn run(model: &str, json: bool) -> Result<Outcome> {
+    let files = models::files(model)?;
+    let stored = stored(&files)?;
     let model = models::load(model)?;
     let config = model.config();
     let profile = model
@@ -51,13 +55,55 @@ pub(crate) fn run(model: &str) -> Result<Outcome> {
             "context",
             format!("{} tokens", grouped(config.max_position_embeddings)),
         ),
-        ("profile", profile),
+        ("weights", stored.describe()),
+        ("profile", profile.clone()),
     ];
     let mut out = io::stdout().lock();
+    if json {
+        let object = serde_json::json!({
+            "name": model.name(), "parameters": config.parameter_count(), "weights": stored.formats,
+            "weight_bytes": stored.bytes, "profile": profile, "config": config,
+        });
+        writeln!(out, "{object}")?;
+        return Ok(Outcome::Done);
+    }
     for (name, value) in rows {
         writeln!(out, "{}{value}", pad(name, 14))?;
     }
     Ok(Outcome::Done)
+}
+
+/// How the weights of a model are stored.
+struct Stored {
+    /// How many tensors there are of each number format.
+    formats: BTreeMap<String, usize>,
+    bytes: usize,
+}
+
+impl Stored {
+    fn describe(&self) -> String {
+        let formats: Vec<String> = self
+            .formats
+            .iter()
+            .map(|(format, count)| format!("{count} tensors {format}"))
+            .collect();
+        format!("{} bytes: {}", grouped(self.bytes), formats.join(", "))
+    }
+}
+
+fn stored(files: &ModelFiles<'_>) -> Result<Stored> {
+    let mut stored = Stored {
+        formats: BTreeMap::new(),
+        bytes: 0,
+    };
+    for (name, _) in files.config.tensors() {
+        let (shape, format) = files.weights.describe(&name)?;
+        let rows: usize = shape.iter().rev().skip(1).product();
+        let row_bytes = shape.last().and_then(|&width| format.row_bytes(width));
+        stored.bytes += rows * row_bytes.unwrap_or(0);
+        *stored.formats.entry(format.name().to_owned()).or_default() += 1;
+    }
+    Ok(stored)
 }
 
 /// A number with its thousands apart.

@@ -5,6 +5,7 @@
 
 mod args;
 mod batch;
+mod convert;
 mod data;
 mod info;
 mod items;
@@ -59,7 +60,8 @@ fn main() -> ExitCode {
             resume,
             stop_after,
         }) => train_sft(&config, resume, stop_after),
-        Command::Model(ModelCommand::Info { model }) => info::run(&model),
+        Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
+        Command::Model(ModelCommand::Convert(args)) => convert::run(&args),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_core::{Decoding, Generate as _, Judge, Profile, ThinkingPolicy};
-use rewardanything_engine::{LoadOptions, LocalModel, ModelBytes};
+use rewardanything_engine::{EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles};
 
 use crate::args::{DecodingArg, ModelArgs, Thinking};
 
@@ -57,28 +57,37 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
     Ok(Speaker { model, profile, seed })
 }
 
-/// Loads a model by the name or folder given to `--model`.
+/// Loads a model by the name, folder or file given to `--model`.
 ///
 /// # Errors
 /// There is no such model, or it is unusable; the message names the file, field or tensor.
 pub(crate) fn load(name: &str) -> Result<LocalModel> {
-    if name == NANO {
-        return nano();
-    }
-    let folder = Path::new(name);
-    ensure!(
-        folder.is_dir(),
-        "no model is called {name:?}: expected `{NANO}` or a folder that holds config.json"
-    );
-    // The model bears the folder's name, which `.` and `..` do not tell.
-    let folder = folder
-        .canonicalize()
-        .with_context(|| format!("cannot read {name}"))?;
-    LocalModel::from_folder(&folder, &LoadOptions::default())
-        .with_context(|| format!("cannot load the model in {name}"))
+    let files = files(name)?;
+    LocalModel::load(files, &LoadOptions::default()).with_context(|| format!("cannot load the model {name}"))
 }
 
-fn nano() -> Result<LocalModel> {
+/// The files of a model by the name, folder or file given to `--model`.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn files(name: &str) -> Result<ModelFiles<'static>> {
+    let opened = if name == NANO {
+        nano()
+    } else if Path::new(name).is_dir() {
+        // The model bears the folder's name, which `.` and `..` do not tell.
+        let folder = Path::new(name).canonicalize();
+        ModelFiles::from_folder(&folder.with_context(|| format!("cannot read {name}"))?)
+    } else {
+        ensure!(
+            Path::new(name).is_file(),
+            "no model is called {name:?}: expected `{NANO}`, a folder that holds config.json, or a GGUF file"
+        );
+        ModelFiles::from_gguf(Path::new(name))
+    };
+    opened.with_context(|| format!("cannot load the model {name}"))
+}
+
+fn nano() -> Result<ModelFiles<'static>, EngineError> {
     let files = ModelBytes {
         config: include_bytes!("../../../models/nano/config.json"),
         tokenizer: include_bytes!("../../../models/nano/tokenizer.json"),
@@ -86,7 +95,7 @@ fn nano() -> Result<LocalModel> {
         weights: include_bytes!("../../../models/nano/model.safetensors"),
         profile: Some(include_str!("../../../models/nano/judge.toml")),
     };
-    LocalModel::from_bytes(files, NANO, &LoadOptions::default()).context("cannot load nano")
+    ModelFiles::from_bytes(files, NANO)
 }
 
 /// A built-in profile by its name, or one in a TOML file.

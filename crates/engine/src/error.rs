@@ -58,7 +58,7 @@ pub enum EngineError {
         got: Vec<usize>,
     },
     /// A tensor is stored in a number format that this engine does not read.
-    #[error("tensor {name} is stored as {dtype}: only F32, F16 and BF16 are read")]
+    #[error("tensor {name} is stored as {dtype}: only F32, F16, BF16, Q8_0, Q4_K and Q6_K are read")]
     UnsupportedDtype {
         /// Its Hugging Face name.
         name: String,
@@ -80,6 +80,16 @@ pub enum EngineError {
     Weights {
         /// The file.
         file: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A field of a GGUF file is missing, of the wrong type, or outside what this engine runs.
+    #[error("{file}, field `{field}`: {message}")]
+    Gguf {
+        /// The file.
+        file: String,
+        /// The field's key.
+        field: String,
         /// What is wrong with it.
         message: String,
     },

@@ -1,6 +1,6 @@
 //! Tokens in, tokens out: Qwen3 on candle.
 //!
-//! [`LocalModel`] is a model folder as a [`Generate`](rewardanything_core::Generate): it renders the messages with the
+//! [`LocalModel`] is a model folder or GGUF file ([`ModelFiles`]) as a [`Generate`](rewardanything_core::Generate): it renders the messages with the
 //! model's own chat template, runs prompts of unequal length together and decodes the replies. On a CPU it runs a
 //! [`CpuModel`], which is ours down to the kernels. On other devices, and wherever gradients are wanted, it is
 //! [`Qwen3`], which takes its [`Cache`] as an argument (see [`OpsMode`]), under [`generate`](fn@generate), the loop
@@ -10,9 +10,12 @@ mod batch;
 mod cache;
 mod chat;
 mod config;
+mod convert;
 pub mod cpu;
 mod error;
+mod files;
 mod generate;
+mod gguf;
 mod guide;
 mod model;
 pub mod ops;
@@ -26,11 +29,13 @@ pub use batch::Batch;
 pub use cache::Cache;
 pub use chat::{Chat, ChatTemplate, TokenizerConfig};
 pub use config::{ARCHITECTURE, Config, MODEL_TYPE};
+pub use convert::{GgufFormat, write_gguf};
 pub use cpu::CpuModel;
 pub use error::EngineError;
+pub use files::{ModelBytes, ModelFiles};
 pub use generate::generate;
 pub use guide::Guide;
-pub use model::{BackendOptions, LoadOptions, LocalModel, ModelBytes};
+pub use model::{BackendOptions, LoadOptions, LocalModel};
 pub use ops::OpsMode;
 pub use qwen3::{Positions, Qwen3};
 pub use row::{TokenJob, TokenReply};

@@ -1,4 +1,4 @@
-//! A model folder, or the same files as bytes, as a [`Generate`].
+//! A model's files, loaded, as a [`Generate`].
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +7,8 @@ use candle_core::{DType, Device};
 use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
 
 use crate::chat::{Chat, ChatTemplate, TokenizerConfig};
-use crate::config::OneOrMany;
 use crate::cpu::{self, CpuModel, Part, PrefixCache, Wanted};
+use crate::files::{ModelBytes, ModelFiles};
 use crate::generate::generate;
 use crate::guide::Guide;
 use crate::row::{TokenJob, TokenReply};
@@ -61,21 +61,6 @@ impl Default for LoadOptions {
     }
 }
 
-/// The files of a model folder, for a model that is built into the binary.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelBytes<'a> {
-    /// `config.json`.
-    pub config: &'a [u8],
-    /// `tokenizer.json`.
-    pub tokenizer: &'a [u8],
-    /// `tokenizer_config.json`, with the chat template.
-    pub tokenizer_config: &'a [u8],
-    /// `model.safetensors`.
-    pub weights: &'a [u8],
-    /// `judge.toml`, where the model has one.
-    pub profile: Option<&'a str>,
-}
-
 enum Backend {
     Kernels {
         model: Box<CpuModel>,
@@ -118,54 +103,45 @@ pub struct LocalModel {
 }
 
 impl LocalModel {
-    /// Loads a folder in the Hugging Face layout: `config.json`, `tokenizer.json`, `tokenizer_config.json`, the chat
-    /// template (in the latter or in `chat_template.jinja`, which wins), `model.safetensors` or its shards, and where
-    /// present `generation_config.json` and `judge.toml`. The model is named after the folder.
+    /// Loads a model from its files.
     ///
     /// # Errors
     /// Every variant of [`EngineError`] that names a file, field or tensor.
-    pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Self> {
-        let config = Config::from_json(&required(folder, "config.json")?)?;
-        let tokenizer = Tokenizer::from_bytes(&required(folder, "tokenizer.json")?)?;
-        let mut settings = TokenizerConfig::from_json(&required(folder, "tokenizer_config.json")?)?;
-        if let Some(template) = optional_text(folder, "chat_template.jinja")? {
-            settings.chat_template = Some(template);
-        }
-        let mut stop = config.eos_token_id.clone();
-        if let Some(bytes) = optional(folder, "generation_config.json")? {
-            stop.extend(generation_stops(&bytes)?);
-        }
-        let profile = optional_text(folder, "judge.toml")?;
-        let weights = Weights::open(folder)?;
-        weights.check(&config)?;
-        check_vocabulary(&tokenizer, &config)?;
-        let backend = Backend::load(&config, weights, &options.backend)?;
-        let name = folder
-            .file_name()
-            .map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
-        let mut loaded = Self::assemble(name.into_owned(), backend, (tokenizer, settings), stop)?;
+    pub fn load(files: ModelFiles<'_>, options: &LoadOptions) -> Result<Self> {
+        let tokenizer = Tokenizer::from_bytes(&files.tokenizer)?;
+        files.weights.check(&files.config)?;
+        check_vocabulary(&tokenizer, &files.config)?;
+        let profile = files.profile.as_deref().map(parse_profile).transpose()?;
+        let backend = Backend::load(&files.config, files.weights, &options.backend)?;
+        let text = (tokenizer, files.settings);
+        let mut loaded = Self::assemble(files.name, backend, text, files.stop)?;
         loaded.max_batch_tokens = options.max_batch_tokens;
-        loaded.profile = profile.as_deref().map(parse_profile).transpose()?;
+        loaded.profile = profile;
         Ok(loaded)
+    }
+
+    /// Loads a folder; see [`ModelFiles::from_folder`].
+    ///
+    /// # Errors
+    /// As [`LocalModel::load`].
+    pub fn from_folder(folder: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::load(ModelFiles::from_folder(folder)?, options)
+    }
+
+    /// Loads a GGUF file; see [`ModelFiles::from_gguf`].
+    ///
+    /// # Errors
+    /// As [`LocalModel::load`].
+    pub fn from_gguf(file: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::load(ModelFiles::from_gguf(file)?, options)
     }
 
     /// Loads a model from the bytes of its files. The bytes are not needed afterwards.
     ///
     /// # Errors
-    /// As [`LocalModel::from_folder`].
+    /// As [`LocalModel::load`].
     pub fn from_bytes(files: ModelBytes<'_>, name: impl Into<String>, options: &LoadOptions) -> Result<Self> {
-        let config = Config::from_json(files.config)?;
-        let tokenizer = Tokenizer::from_bytes(files.tokenizer)?;
-        let settings = TokenizerConfig::from_json(files.tokenizer_config)?;
-        let weights = Weights::from_bytes(files.weights)?;
-        weights.check(&config)?;
-        check_vocabulary(&tokenizer, &config)?;
-        let backend = Backend::load(&config, weights, &options.backend)?;
-        let stop = config.eos_token_id.clone();
-        let mut loaded = Self::assemble(name.into(), backend, (tokenizer, settings), stop)?;
-        loaded.max_batch_tokens = options.max_batch_tokens;
-        loaded.profile = files.profile.map(parse_profile).transpose()?;
-        Ok(loaded)
+        Self::load(ModelFiles::from_bytes(files, name)?, options)
     }
 
     /// Puts a model and a chat together, for weights that are in memory already. It stops at `stop`.
@@ -363,43 +339,4 @@ fn check_vocabulary(tokenizer: &Tokenizer, config: &Config) -> Result<()> {
 
 fn parse_profile(text: &str) -> Result<Profile> {
     toml::from_str(text).map_err(|error| EngineError::Profile(error.to_string()))
-}
-
-/// The stop tokens of a `generation_config.json`.
-fn generation_stops(bytes: &[u8]) -> Result<Vec<u32>> {
-    #[derive(serde::Deserialize)]
-    struct File {
-        eos_token_id: Option<OneOrMany>,
-    }
-    let file: File = serde_json::from_slice(bytes).map_err(|error| EngineError::Json {
-        file: "generation_config.json".to_owned(),
-        message: error.to_string(),
-    })?;
-    Ok(file.eos_token_id.map(OneOrMany::into_vec).unwrap_or_default())
-}
-
-fn optional(folder: &Path, file: &str) -> Result<Option<Vec<u8>>> {
-    let path = folder.join(file);
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(EngineError::Io {
-            file: path.display().to_string(),
-            source,
-        }),
-    }
-}
-
-fn optional_text(folder: &Path, file: &str) -> Result<Option<String>> {
-    let text = optional(folder, file)?.map(String::from_utf8).transpose();
-    text.map_err(|error| EngineError::Io {
-        file: folder.join(file).display().to_string(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-    })
-}
-
-fn required(folder: &Path, file: &str) -> Result<Vec<u8>> {
-    optional(folder, file)?.ok_or_else(|| EngineError::MissingFile {
-        path: folder.join(file),
-    })
 }

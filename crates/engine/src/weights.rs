@@ -1,4 +1,4 @@
-//! Weights on disk: one safetensors file, or shards with an index, or bytes inside the binary.
+//! Weights on disk: one safetensors file, or shards with an index, or a GGUF file, or bytes inside the binary.
 //!
 //! Only the headers are read at once. Each tensor is read when the model asks for it and converted to the compute
 //! type on the way, so loading never holds more than the model and one tensor.
@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
-use rewardanything_kernels::Format;
+use rewardanything_kernels::{Format, PackedMatrix};
 use safetensors::Dtype;
 use serde::Deserialize;
 
@@ -46,11 +46,20 @@ enum Data<'a> {
 #[derive(Debug)]
 struct Entry {
     source: usize,
-    dtype: Dtype,
+    /// The number format, or the name of one that is not read.
+    format: std::result::Result<Format, String>,
     shape: Vec<usize>,
     /// First byte in the file, and number of bytes.
     start: u64,
     len: usize,
+}
+
+/// A tensor in the header of a file, in the Hugging Face layout.
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) format: std::result::Result<Format, String>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) start: u64,
 }
 
 /// A tensor as a file holds it.
@@ -138,6 +147,66 @@ impl Weights<'static> {
     }
 }
 
+impl Weights<'static> {
+    /// The tensors of a file whose header was read already.
+    ///
+    /// # Errors
+    /// A tensor that lies outside of the file, or whose length its format cannot have.
+    pub(crate) fn of_file(path: &Path, file: File, tensors: Vec<Listed>) -> Result<Self> {
+        let name = path.display().to_string();
+        let length = file
+            .metadata()
+            .map_err(|source| EngineError::Io {
+                file: name.clone(),
+                source,
+            })?
+            .len();
+        let mut entries = BTreeMap::new();
+        for tensor in tensors {
+            let len = match tensor.format {
+                Ok(format) => bytes_of(format, &tensor.shape).ok_or_else(|| EngineError::Weights {
+                    file: name.clone(),
+                    message: format!(
+                        "tensor {} of shape {:?} cannot be stored as {format:?}",
+                        tensor.name, tensor.shape
+                    ),
+                })?,
+                Err(_) => 0,
+            };
+            let end = tensor.start.saturating_add(len as u64);
+            if end > length {
+                return Err(EngineError::Truncated {
+                    file: name,
+                    expected: end,
+                    got: length,
+                });
+            }
+            let entry = Entry {
+                source: 0,
+                format: tensor.format,
+                shape: tensor.shape,
+                start: tensor.start,
+                len,
+            };
+            entries.insert(tensor.name, entry);
+        }
+        let data = Data::File(Mutex::new(file));
+        Ok(Self {
+            sources: vec![Source { name, data }],
+            tensors: entries,
+        })
+    }
+}
+
+/// Bytes of a tensor, row after row along its last axis.
+fn bytes_of(format: Format, shape: &[usize]) -> Option<usize> {
+    let (&inner, outer) = shape.split_last()?;
+    let rows = outer
+        .iter()
+        .try_fold(1_usize, |product, &n| product.checked_mul(n))?;
+    format.row_bytes(inner)?.checked_mul(rows)
+}
+
 impl<'a> Weights<'a> {
     /// Reads the header of the bytes of one safetensors file.
     ///
@@ -196,7 +265,7 @@ impl<'a> Weights<'a> {
             let start = base + header.data_offsets.0;
             let entry = Entry {
                 source: self.sources.len(),
-                dtype: header.dtype,
+                format: safetensors_format(header.dtype),
                 shape: header.shape,
                 start,
                 len,
@@ -229,9 +298,7 @@ impl<'a> Weights<'a> {
                     got: entry.shape.clone(),
                 });
             }
-            if candle_dtype(entry.dtype).is_none() {
-                return Err(unsupported(&name, entry.dtype));
-            }
+            entry.format(&name)?;
         }
         Ok(())
     }
@@ -242,11 +309,21 @@ impl<'a> Weights<'a> {
     /// [`EngineError::MissingTensor`], [`EngineError::UnsupportedDtype`], or a failure to read.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.entry(name)?;
-        let Some(stored) = candle_dtype(entry.dtype) else {
-            return Err(unsupported(name, entry.dtype));
+        let Stored { format, bytes } = self.stored(name)?;
+        let tensor = match candle_dtype(format) {
+            Some(stored) => Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)?,
+            // Blocks are the kernels' business: the tensor library's own are tied to its CPU products.
+            None => {
+                let inner = entry.shape.last().copied().unwrap_or(0);
+                let rows = entry.shape.iter().product::<usize>() / inner.max(1);
+                let matrix = pack(name, Stored { format, bytes }, (rows, inner))?;
+                let mut values = vec![0f32; rows * inner];
+                for (row, values) in values.chunks_exact_mut(inner).enumerate() {
+                    matrix.row(row, values);
+                }
+                Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?
+            }
         };
-        let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
-        let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)?;
         // Converted before it moves: a device may lack the conversion.
         Ok(tensor.to_dtype(dtype)?.to_device(device)?)
     }
@@ -257,14 +334,18 @@ impl<'a> Weights<'a> {
     /// As [`Weights::tensor`].
     pub(crate) fn stored(&self, name: &str) -> Result<Stored> {
         let entry = self.entry(name)?;
-        let format = match entry.dtype {
-            Dtype::F32 => Format::F32,
-            Dtype::F16 => Format::F16,
-            Dtype::BF16 => Format::Bf16,
-            other => return Err(unsupported(name, other)),
-        };
+        let format = entry.format(name)?;
         let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
         Ok(Stored { format, bytes })
+    }
+
+    /// The shape of a tensor, and the format that it is stored in.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn describe(&self, name: &str) -> Result<(&[usize], Format)> {
+        let entry = self.entry(name)?;
+        Ok((&entry.shape, entry.format(name)?))
     }
 
     /// How many numbers a tensor holds.
@@ -327,19 +408,41 @@ impl Header {
     }
 }
 
-fn unsupported(name: &str, dtype: Dtype) -> EngineError {
-    EngineError::UnsupportedDtype {
-        name: name.to_owned(),
-        dtype: format!("{dtype:?}"),
+impl Entry {
+    fn format(&self, name: &str) -> Result<Format> {
+        self.format
+            .clone()
+            .map_err(|dtype| EngineError::UnsupportedDtype {
+                name: name.to_owned(),
+                dtype,
+            })
     }
 }
 
-fn candle_dtype(dtype: Dtype) -> Option<DType> {
+/// Packs a matrix `[outputs, inputs]` for the kernels.
+pub(crate) fn pack(name: &str, stored: Stored, (outputs, inputs): (usize, usize)) -> Result<PackedMatrix> {
+    PackedMatrix::new(stored.format, outputs, inputs, &stored.bytes).map_err(|error| EngineError::Weights {
+        file: name.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+fn safetensors_format(dtype: Dtype) -> std::result::Result<Format, String> {
     match dtype {
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
+        Dtype::F32 => Ok(Format::F32),
+        Dtype::F16 => Ok(Format::F16),
+        Dtype::BF16 => Ok(Format::Bf16),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// The tensor library's name of a format without blocks.
+fn candle_dtype(format: Format) -> Option<DType> {
+    match format {
+        Format::F32 => Some(DType::F32),
+        Format::F16 => Some(DType::F16),
+        Format::Bf16 => Some(DType::BF16),
+        Format::Q8_0 | Format::Q4K | Format::Q6K => None,
     }
 }
 

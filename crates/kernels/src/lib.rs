@@ -25,6 +25,7 @@ pub mod packed;
 pub mod paged;
 pub mod rope;
 mod tile;
+mod widen;
 pub mod xent;
 
 pub use attention::{AttentionShape, attention_backward, attention_forward};

@@ -5,15 +5,18 @@
 //! while it is in the nearest cache. Narrow formats therefore save memory and bandwidth and lose nothing else: each
 //! value is the one that the format's reference gives.
 
-use multiversion::multiversion;
+use rayon::prelude::*;
 
 use crate::tile::PANEL;
+use crate::widen::{self, Q4K, Q6K};
 
 /// Inputs that are widened at once: a strip of `f32` fills half of a 32 KiB cache. A multiple of every block length.
 pub(crate) const STRIP: usize = 256;
 
 /// Inputs that share a scale in [`Format::Q8_0`].
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
+/// Inputs of a super-block of the K formats.
+pub(crate) const SUPER: usize = 256;
 
 /// A number format of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +29,10 @@ pub enum Format {
     Bf16,
     /// Blocks of 32 signed bytes with an `f16` scale.
     Q8_0,
+    /// Super-blocks of 256: 4 bits each, with a scale and a minimum of 6 bits for every 32.
+    Q4K,
+    /// Super-blocks of 256: 6 bits each, with a scale of 8 bits for every 16.
+    Q6K,
 }
 
 /// A matrix of weights, `[n, k]`, in panels.
@@ -47,6 +54,8 @@ enum Panels {
         /// `[panel, k / BLOCK, PANEL]`, `f16`.
         scales: Vec<u16>,
     },
+    Q4K(Q4K),
+    Q6K(Q6K),
 }
 
 /// Why bytes are not a matrix.
@@ -60,12 +69,26 @@ pub struct PackError {
 }
 
 impl Format {
+    /// The name by which the field knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4K => "Q4_K",
+            Self::Q6K => "Q6_K",
+        }
+    }
+
     /// Bytes of a row of `k` weights as files hold it; `None` when `k` is not a multiple of the block or overflows.
     pub fn row_bytes(self, k: usize) -> Option<usize> {
         match self {
             Self::F32 => k.checked_mul(4),
             Self::F16 | Self::Bf16 => k.checked_mul(2),
             Self::Q8_0 => (k.is_multiple_of(BLOCK)).then(|| k / BLOCK * (BLOCK + 2)),
+            Self::Q4K => k.is_multiple_of(SUPER).then(|| k / SUPER * widen::Q4K_BYTES),
+            Self::Q6K => k.is_multiple_of(SUPER).then(|| k / SUPER * widen::Q6K_BYTES),
         }
     }
 }
@@ -120,6 +143,8 @@ impl PackedMatrix {
             Panels::F32(values) => size_of_val(values.as_slice()),
             Panels::F16(values) | Panels::Bf16(values) => size_of_val(values.as_slice()),
             Panels::Q8_0 { quants, scales } => quants.len() + size_of_val(scales.as_slice()),
+            Panels::Q4K(panels) => panels.bytes(),
+            Panels::Q6K(panels) => panels.bytes(),
         }
     }
 
@@ -159,12 +184,14 @@ impl PackedMatrix {
         let wide = &mut strip[..count * PANEL];
         match &self.panels {
             Panels::F32(values) => return &values[range],
-            Panels::F16(values) => widen_f16(&values[range], wide),
-            Panels::Bf16(values) => widen_bf16(&values[range], wide),
+            Panels::F16(values) => widen::f16(&values[range], wide),
+            Panels::Bf16(values) => widen::bf16(&values[range], wide),
             Panels::Q8_0 { quants, scales } => {
                 let scales = &scales[range.start / BLOCK..range.end / BLOCK];
-                widen_q8_0(&quants[range], scales, wide);
+                widen::q8_0(&quants[range], scales, wide);
             }
+            Panels::Q4K(panels) => panels.widen(range, wide),
+            Panels::Q6K(panels) => panels.widen(range, wide),
         }
         wide
     }
@@ -173,10 +200,13 @@ impl PackedMatrix {
 impl Panels {
     /// Widening by shifts takes infinities for numbers, so they are kept out.
     fn has_special_f16(&self) -> bool {
-        let (Self::F16(bits) | Self::Q8_0 { scales: bits, .. }) = self else {
-            return false;
-        };
-        bits.iter().any(|bits| bits & 0x7c00 == 0x7c00)
+        let special = |bits: &[u16]| bits.iter().any(|bits| bits & 0x7c00 == 0x7c00);
+        match self {
+            Self::F32(_) | Self::Bf16(_) => false,
+            Self::F16(bits) | Self::Q8_0 { scales: bits, .. } => special(bits),
+            Self::Q4K(panels) => special(&panels.scales) || special(&panels.minima),
+            Self::Q6K(panels) => special(&panels.scales),
+        }
     }
 
     fn pack(format: Format, k: usize, rows: &[&[u8]]) -> Self {
@@ -197,6 +227,8 @@ impl Panels {
                     }),
                 }
             }
+            Format::Q4K => Self::Q4K(Q4K::pack(k, rows)),
+            Format::Q6K => Self::Q6K(Q6K::pack(k, rows)),
         }
     }
 }
@@ -206,75 +238,28 @@ fn u16_at(row: &[u8], i: usize) -> u16 {
 }
 
 /// `[n, count]`, read by `at`, as `[panel, count, PANEL]`; outputs that are missing in the last panel are zero.
-fn interleave<T: Copy + Default>(rows: &[&[u8]], count: usize, at: impl Fn(&[u8], usize) -> T) -> Vec<T> {
+pub(crate) fn interleave<T: Copy + Default + Send>(
+    rows: &[&[u8]],
+    count: usize,
+    at: impl Fn(&[u8], usize) -> T + Sync,
+) -> Vec<T> {
     let mut packed = vec![T::default(); rows.len().div_ceil(PANEL) * count * PANEL];
-    for (panel, rows) in packed
-        .chunks_exact_mut((count * PANEL).max(1))
-        .zip(rows.chunks(PANEL))
-    {
-        for (column, row) in rows.iter().enumerate() {
-            for (i, slot) in panel[column..].iter_mut().step_by(PANEL).enumerate() {
-                *slot = at(row, i);
-            }
-        }
-    }
     packed
-}
-
-/// An `f16` as `f32`, by shifting the bits into place and correcting the exponent's bias with one exact product. For
-/// finite numbers, subnormal ones included.
-#[inline(always)]
-fn f16_to_f32(bits: u16) -> f32 {
-    let magnitude = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-    f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
-}
-
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn widen_f16(narrow: &[u16], wide: &mut [f32]) {
-    for (wide, &bits) in wide.iter_mut().zip(narrow) {
-        *wide = f16_to_f32(bits);
-    }
-}
-
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn widen_bf16(narrow: &[u16], wide: &mut [f32]) {
-    for (wide, &bits) in wide.iter_mut().zip(narrow) {
-        *wide = f32::from_bits(u32::from(bits) << 16);
-    }
-}
-
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn widen_q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
-    let blocks = wide
-        .chunks_exact_mut(BLOCK * PANEL)
-        .zip(quants.chunks_exact(BLOCK * PANEL))
-        .zip(scales.chunks_exact(PANEL));
-    for ((wide, quants), scales) in blocks {
-        let mut scale = [0f32; PANEL];
-        for (scale, &bits) in scale.iter_mut().zip(scales) {
-            *scale = f16_to_f32(bits);
-        }
-        for (wide, quants) in wide.chunks_exact_mut(PANEL).zip(quants.chunks_exact(PANEL)) {
-            for ((wide, &quant), scale) in wide.iter_mut().zip(quants).zip(&scale) {
-                *wide = f32::from(quant) * scale;
+        .par_chunks_exact_mut((count * PANEL).max(1))
+        .zip(rows.par_chunks(PANEL))
+        .for_each(|(panel, rows)| {
+            for (column, row) in rows.iter().enumerate() {
+                for (i, slot) in panel[column..].iter_mut().step_by(PANEL).enumerate() {
+                    *slot = at(row, i);
+                }
             }
-        }
-    }
+        });
+    packed
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_finite_f16_widens_exactly() {
-        for bits in 0..=u16::MAX {
-            if bits & 0x7c00 != 0x7c00 {
-                let expect = half::f16::from_bits(bits).to_f32();
-                assert_eq!(f16_to_f32(bits).to_bits(), expect.to_bits(), "{bits:#06x}");
-            }
-        }
-    }
 
     #[test]
     fn rows_come_back_from_every_format() {

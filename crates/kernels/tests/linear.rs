@@ -34,6 +34,7 @@ fn weights(format: Format, n: usize, k: usize) -> (PackedMatrix, Vec<f32>) {
                 scale.to_le_bytes().into_iter().chain(quants).collect::<Vec<u8>>()
             })
             .collect(),
+        Format::Q4K | Format::Q6K => super_blocks(format, n * k / 256),
     };
     let matrix = PackedMatrix::new(format, n, k, &bytes).unwrap();
     let mut exact = vec![0.0; n * k];
@@ -41,6 +42,23 @@ fn weights(format: Format, n: usize, k: usize) -> (PackedMatrix, Vec<f32>) {
         matrix.row(i, row);
     }
     (matrix, exact)
+}
+
+/// Super-blocks of random bits with scales of about a thousandth; what they stand for is tested with the model files.
+fn super_blocks(format: Format, count: usize) -> Vec<u8> {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let size = format.row_bytes(256).unwrap();
+    let mut bytes: Vec<u8> = (0..count * size).map(|_| random.random()).collect();
+    for block in bytes.chunks_mut(size) {
+        let scale = half::f16::from_f32(random.random_range(1e-4..2e-4)).to_le_bytes();
+        if format == Format::Q4K {
+            block[..2].copy_from_slice(&scale);
+            block[2..4].copy_from_slice(&scale);
+        } else {
+            block[size - 2..].copy_from_slice(&scale);
+        }
+    }
+    bytes
 }
 
 fn check(format: Format, m: usize, n: usize, k: usize) {
@@ -71,6 +89,13 @@ fn every_format_and_set_agrees_with_f64() {
         }
         check(format, 3, 1, 32);
         check(format, 200, 130, 544);
+    }
+    for format in [Format::Q4K, Format::Q6K] {
+        for m in [1, 5, 13, 97] {
+            check(format, m, 35, 512);
+        }
+        check(format, 3, 1, 256);
+        check(format, 200, 130, 768);
     }
     for (m, n, k) in [
         (1, 1, 1),

@@ -127,6 +127,43 @@ fn a_model_is_described() {
 }
 
 #[test]
+fn a_folder_becomes_one_file_that_judges() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let file = scratch.path().join("small.gguf");
+    let file = file.to_str().expect("UTF-8");
+    let told = run(&["model", "convert", "nano", file]).expect(0).stderr;
+    assert!(told.contains("small.gguf: "), "{told}");
+    let shown = run(&["model", "info", file, "--json"]).expect(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(
+        (&shown["name"], &shown["profile"]),
+        (&json!("small"), &json!("nano"))
+    );
+    assert!(shown["weights"]["Q8_0"].as_u64() > Some(20), "{shown}");
+    let judged = |model: &str| {
+        let words = ["a=One two three four five six.", "b=One."];
+        let mut arguments = vec!["judge", "--model", model, "--json"];
+        arguments.extend([
+            "--principle",
+            "The shorter the answer, the better.",
+            "--prompt",
+            "Why?",
+        ]);
+        arguments.extend(words.iter().flat_map(|word| ["--response", word]));
+        let record: Value = serde_json::from_str(&run(&arguments).expect(0).stdout).expect("JSON");
+        record["ranking"].clone()
+    };
+    assert_eq!(judged(file), judged("nano"));
+    let again = run(&["model", "convert", "nano", file]).expect(2).stderr;
+    assert!(again.contains("exists already"), "{again}");
+    assert_eq!(
+        std::fs::read_dir(scratch.path()).expect("a folder").count(),
+        1,
+        "no leftovers"
+    );
+}
+
+#[test]
 fn a_recipe_that_is_not_there_is_named() {
     let ran = run(&["train", "sft", "--config", "no-such-recipe.toml"]).expect(2);
     assert!(ran.stderr.contains("no-such-recipe.toml"), "{}", ran.stderr);

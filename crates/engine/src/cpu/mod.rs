@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use rewardanything_kernels as kernels;
 use rewardanything_kernels::{KvShape, PAGE, PackedMatrix, PagedQueries, RopeTable};
 
-use crate::weights::Stored;
+use crate::weights::pack;
 use crate::{Config, EngineError, Weights};
 
 pub use pages::Sequence;
@@ -326,11 +326,7 @@ impl Loader<'_, '_> {
     }
 
     fn matrix(&self, name: &str, (outputs, inputs): (usize, usize)) -> Result<PackedMatrix> {
-        let Stored { format, bytes } = self.0.stored(name)?;
-        PackedMatrix::new(format, outputs, inputs, &bytes).map_err(|error| EngineError::Weights {
-            file: name.to_owned(),
-            message: error.to_string(),
-        })
+        pack(name, self.0.stored(name)?, (outputs, inputs))
     }
 
     /// A vector is a matrix of one row.

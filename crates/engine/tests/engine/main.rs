@@ -4,6 +4,7 @@ mod chats;
 mod common;
 mod cpu;
 mod folders;
+mod gguf;
 mod guided;
 mod local;
 mod nano;
