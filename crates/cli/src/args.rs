@@ -57,6 +57,8 @@ Files:
   keys are ignored, blank lines skipped. Each line of the output is {\"id\", \"scores\", \"ranking\", \"reasoning\",
   \"error\", \"repairs\", \"model\", \"usage\", \"seconds\"}, in the order of the input. An item that fails has its
   line too, with an error {\"kind\", \"message\"}; a line that names no id of its own has the id null.
+  Where a request is judged more than once (--permutations, --samples), \"votes\" says how many runs there were,
+  how far they agree, and how many of them give the winner the highest score.
   A hyphen stands for standard input and standard output.
 
   Every line is on disk when the next batch begins, so a run can be stopped at any time and taken up again
@@ -141,6 +143,16 @@ pub(crate) struct ModelArgs {
     /// Seed of the order in which responses are shown, and of sampling
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// In how many orders each request is shown, `all` for one of each response first; scores are the means.
+    /// Orders are rotations of one shuffle, at most as many as there are responses
+    #[arg(long, value_name = "N|all", default_value = "1", value_parser = permutations)]
+    pub(crate) permutations: usize,
+    /// How many replies to each order; scores are the means. More than one needs a --temperature above 0
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) samples: u16,
+    /// 0 takes the likeliest token at each step. Without it, as the profile says
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    pub(crate) temperature: Option<f64>,
     /// The most tokens a reply may have
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) max_new_tokens: Option<usize>,
@@ -346,6 +358,22 @@ pub(crate) enum NumberFormat {
     Bf16,
     /// 16 bits, less range and more precision
     F16,
+}
+
+/// A number of at least one, or all that there are.
+fn permutations(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(usize::MAX);
+    }
+    positive(text)
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if (0.0..=100.0).contains(&number) => Ok(number),
+        Ok(number) => Err(format!("must be from 0 to 100, not {number}")),
+        Err(error) => Err(format!("{error}")),
+    }
 }
 
 /// A number of at least one.

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use rewardanything_core::{Judge, JudgeRequest, Judgment, Mask, Response, Verdict};
+use rewardanything_core::{Judge, JudgeRequest, Judgment, Mask, Response, Verdict, Votes};
 use serde_json::{Map, Value};
 
 use crate::Outcome;
@@ -12,7 +12,7 @@ use crate::args::JudgeArgs;
 use crate::batch;
 use crate::items::Key;
 use crate::models::{self, Speaker};
-use crate::records::{Failure, Record, Usage, number};
+use crate::records::{Failure, Record, Tally, Usage, number};
 use crate::table::{self, Style, View};
 
 /// Runs `judge`, over a file or on the one request of the command line.
@@ -100,14 +100,28 @@ fn shown(
             .map(|repair| named(&repair.to_string(), request, &judgment.mask))
             .collect(),
         footer: format!(
-            "{} · {} tokens read, {} written · {:.1} s",
+            "{} · {}{} tokens read, {} written · {:.1} s",
             speaker.name(),
+            judgment.votes.map(agreement).unwrap_or_default(),
             usage.prompt_tokens,
             usage.completion_tokens,
             spent.as_secs_f64()
         ),
     };
     table::render(&view, Style::of_stdout())
+}
+
+fn agreement(votes: Votes) -> String {
+    let share = |name: &str, share: Option<f64>| {
+        share.map_or_else(String::new, |share| format!(", {name} {:.0}%", share * 100.0))
+    };
+    format!(
+        "{} of {} runs{}{} · ",
+        votes.answered,
+        votes.asked,
+        share("agreement", votes.agreement),
+        share("confidence", votes.confidence)
+    )
 }
 
 /// Judges requests that have keys, all at once, and gives their records in order. Each record bears its share of
@@ -141,7 +155,7 @@ fn record(key: Option<&Key>, request: &JudgeRequest, judgment: &Judgment, speake
                 .responses()
                 .iter()
                 .zip(&verdict.scores)
-                .map(|(response, score)| (response.name.clone(), number(score.value())))
+                .map(|(response, score)| (response.name.clone(), number(rounded(score.value()))))
                 .collect::<Map<String, Value>>(),
             verdict.ranking.iter().map(name).collect(),
             named(&verdict.reasoning, request, &judgment.mask),
@@ -166,6 +180,12 @@ fn record(key: Option<&Key>, request: &JudgeRequest, judgment: &Judgment, speake
         usage: usage(judgment),
         seconds: 0.0,
         soft: soft(request, judgment),
+        votes: judgment.votes.map(|votes| Tally {
+            asked: votes.asked,
+            answered: votes.answered,
+            agreement: votes.agreement.map(rounded),
+            confidence: votes.confidence.map(rounded),
+        }),
     }
 }
 
@@ -204,6 +224,12 @@ fn failure(judgment: &Judgment) -> Option<Failure> {
 }
 
 fn usage(judgment: &Judgment) -> Usage {
+    if let Some(votes) = judgment.votes {
+        return Usage {
+            prompt_tokens: votes.prompt_tokens,
+            completion_tokens: votes.completion_tokens,
+        };
+    }
     judgment
         .completion
         .as_ref()

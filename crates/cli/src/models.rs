@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{Decoding, Generate as _, Judge, Profile, ThinkingPolicy};
+use rewardanything_core::{Decoding, Generate as _, Judge, Profile, Repeats, ThinkingPolicy};
 use rewardanything_engine::{EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles};
 
 use crate::args::{DecodingArg, ModelArgs, Thinking};
@@ -18,12 +18,13 @@ pub(crate) struct Speaker {
     model: LocalModel,
     profile: Profile,
     seed: u64,
+    repeats: Repeats,
 }
 
 impl Speaker {
     /// The judge that these settings describe.
     pub(crate) fn judge(&self) -> Judge<'_> {
-        Judge::new(&self.model, self.profile.clone(), self.seed)
+        Judge::new(&self.model, self.profile.clone(), self.seed).with_repeats(self.repeats)
     }
 
     /// The model's name, as records bear it.
@@ -53,8 +54,22 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
         .or_else(|| model.profile().cloned())
         .unwrap_or_else(Profile::rewardanything);
     let profile = adjust(profile, system, args);
+    ensure!(
+        args.samples == 1 || profile.sampling.temperature > 0.0,
+        "--samples {}: at temperature 0 all samples are the same, give a --temperature above 0",
+        args.samples
+    );
     let seed = profile.sampling.seed;
-    Ok(Speaker { model, profile, seed })
+    let repeats = Repeats {
+        permutations: args.permutations,
+        samples: usize::from(args.samples),
+    };
+    Ok(Speaker {
+        model,
+        profile,
+        seed,
+        repeats,
+    })
 }
 
 /// Loads a model by the name, folder or file given to `--model`.
@@ -120,6 +135,9 @@ fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Pro
     if let Some(seed) = args.seed {
         profile.sampling.seed = seed;
     }
+    if let Some(temperature) = args.temperature {
+        profile.sampling.temperature = temperature;
+    }
     if let Some(limit) = args.max_new_tokens {
         profile.sampling.max_new_tokens = limit;
     }
@@ -152,6 +170,9 @@ mod tests {
             profile: None,
             system_prompt_file: None,
             seed: None,
+            permutations: 1,
+            samples: 1,
+            temperature: None,
             max_new_tokens: None,
             thinking: None,
             decoding: None,
@@ -166,10 +187,12 @@ mod tests {
         let flags = ModelArgs {
             seed: Some(7),
             max_new_tokens: Some(9),
+            temperature: Some(0.5),
             ..args()
         };
         let adjusted = adjust(given.clone(), Some("\nJudge.\n".to_owned()), &flags);
         assert_eq!((adjusted.sampling.seed, adjusted.sampling.max_new_tokens), (7, 9));
+        assert_eq!(adjusted.sampling.temperature, 0.5);
         assert_eq!(adjusted.system, "\nJudge.\n", "taken byte for byte");
         assert_eq!((adjusted.order, adjusted.name), (given.order, given.name));
     }
@@ -244,6 +267,14 @@ mod tests {
                 ..args()
             },
             "--system-prompt-file",
+        );
+        check(
+            ModelArgs {
+                model: NANO.to_owned(),
+                samples: 2,
+                ..args()
+            },
+            "--samples 2: at temperature 0",
         );
         check(
             ModelArgs {

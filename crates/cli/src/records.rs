@@ -41,6 +41,22 @@ pub(crate) struct Record {
     /// For each response whose score the model's probabilities are known of: their mean, and their entropy in nats.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) soft: Map<String, Value>,
+    /// What several runs over the item had in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) votes: Option<Tally>,
+}
+
+/// Several runs over one item. Shares are from 0 to 1, to four places.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// How many runs there were.
+    pub(crate) asked: usize,
+    /// How many gave a verdict.
+    pub(crate) answered: usize,
+    /// The chance that two of them order two responses alike.
+    pub(crate) agreement: Option<f64>,
+    /// The share of them that give the winner the highest score.
+    pub(crate) confidence: Option<f64>,
 }
 
 /// Why an item has no verdict.
@@ -84,6 +100,7 @@ impl Record {
             usage: Usage::default(),
             seconds: 0.0,
             soft: Map::new(),
+            votes: None,
         }
     }
 

@@ -8,23 +8,27 @@ use crate::prompt::messages;
 use crate::request::JudgeRequest;
 use crate::seeded::Fnv1a;
 use crate::verdict::Verdict;
+use crate::votes::{Repeats, Votes, combine};
 
 /// A model, a way to speak to it, and a seed for the order in which it sees responses.
 pub struct Judge<'a> {
     model: &'a dyn Generate,
     profile: Profile,
     seed: u64,
+    repeats: Repeats,
 }
 
 /// One judged request: the model's text, what was made of it, and the mask that links both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgment {
-    /// What the model wrote; `None` when it wrote nothing.
+    /// What the model wrote; `None` when it wrote nothing. Of several runs, the one whose reasoning is given.
     pub completion: Option<Completion>,
     /// The verdict, or why there is none.
     pub verdict: Result<Verdict, JudgeError>,
     /// Which response was shown under which label.
     pub mask: Mask,
+    /// What the runs had in common, where a request is judged more than once.
+    pub votes: Option<Votes>,
 }
 
 /// Why a request has no verdict.
@@ -90,7 +94,17 @@ impl std::fmt::Debug for Judge<'_> {
 impl<'a> Judge<'a> {
     /// A judge. The seed decides the order of responses under [`OrderPolicy::Seeded`], and nothing else.
     pub fn new(model: &'a dyn Generate, profile: Profile, seed: u64) -> Self {
-        Self { model, profile, seed }
+        Self {
+            model,
+            profile,
+            seed,
+            repeats: Repeats::ONCE,
+        }
+    }
+
+    /// This judge, asked several times about each request.
+    pub fn with_repeats(self, repeats: Repeats) -> Self {
+        Self { repeats, ..self }
     }
 
     /// How this judge speaks to its model.
@@ -133,20 +147,21 @@ impl<'a> Judge<'a> {
 
     /// Judges one request.
     pub fn judge(&self, request: &JudgeRequest) -> Judgment {
-        self.judge_batch(std::slice::from_ref(request))
-            .pop()
-            .expect("one request, one judgment. This is a bug.")
+        only(self.judge_batch(std::slice::from_ref(request)))
     }
 
     /// Judges many requests with one call of the model. One judgment per request, in their order; a request that
     /// fails leaves the others alone.
     pub fn judge_batch(&self, requests: &[JudgeRequest]) -> Vec<Judgment> {
-        let masks: Vec<Result<Mask, JudgeError>> =
-            requests.iter().map(|request| self.mask(request)).collect();
+        let plans: Vec<Result<Vec<Mask>, JudgeError>> = requests
+            .iter()
+            .map(|request| Ok(self.repeats.masks(&self.mask(request)?)))
+            .collect();
         let jobs: Vec<GenerateJob> = requests
             .iter()
-            .zip(&masks)
-            .filter_map(|(request, mask)| mask.as_ref().ok().map(|mask| self.job(request, mask)))
+            .zip(&plans)
+            .filter_map(|(request, masks)| Some(self.jobs(request, masks.as_ref().ok()?)))
+            .flatten()
             .collect();
         let mut replies = if jobs.is_empty() {
             Vec::new()
@@ -155,22 +170,54 @@ impl<'a> Judge<'a> {
         }
         .into_iter();
         let answered = replies.len();
+        let mut reply = || {
+            replies.next().unwrap_or_else(|| {
+                let message = format!("expected {} completions, got {answered}", jobs.len());
+                Err(GenerateError::Backend(message))
+            })
+        };
         requests
             .iter()
-            .zip(masks)
-            .map(|(request, mask)| match mask {
+            .zip(plans)
+            .map(|(request, masks)| match masks {
                 Err(error) => Judgment {
                     completion: None,
                     verdict: Err(error),
                     mask: Mask::identity(request.responses().len()),
+                    votes: None,
                 },
-                Ok(mask) => {
-                    let reply = replies.next().unwrap_or_else(|| {
-                        let message = format!("expected {} completions, got {answered}", jobs.len());
-                        Err(GenerateError::Backend(message))
-                    });
-                    self.read(reply, mask)
+                Ok(masks) => {
+                    let runs = masks
+                        .into_iter()
+                        .flat_map(|mask| std::iter::repeat_n(mask, self.samples()))
+                        .map(|mask| self.read(reply(), mask))
+                        .collect();
+                    if self.repeats == Repeats::ONCE {
+                        only(runs)
+                    } else {
+                        combine(runs)
+                    }
                 }
+            })
+            .collect()
+    }
+
+    fn samples(&self) -> usize {
+        self.repeats.samples.max(1)
+    }
+
+    /// The jobs of one request: every sample of an order, order after order.
+    fn jobs(&self, request: &JudgeRequest, masks: &[Mask]) -> Vec<GenerateJob> {
+        masks
+            .iter()
+            .flat_map(|mask| {
+                let job = self.job(request, mask);
+                (0..self.samples() as u64).map(move |sample| {
+                    let mut job = job.clone();
+                    // Far apart, so that the samples of two neighbouring seeds are not the same.
+                    job.sampling.seed ^= sample.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    job
+                })
             })
             .collect()
     }
@@ -198,6 +245,7 @@ impl<'a> Judge<'a> {
                     completion: None,
                     verdict: Err(error.into()),
                     mask,
+                    votes: None,
                 };
             }
         };
@@ -215,6 +263,7 @@ impl<'a> Judge<'a> {
             completion: Some(completion),
             verdict,
             mask,
+            votes: None,
         }
     }
 
@@ -248,6 +297,10 @@ impl<'a> Judge<'a> {
         }
         Ok(verdict)
     }
+}
+
+fn only(mut runs: Vec<Judgment>) -> Judgment {
+    runs.pop().expect("one run, one judgment. This is a bug.")
 }
 
 #[cfg(test)]
@@ -346,6 +399,63 @@ mod tests {
                 assert_eq!(score.distribution().is_some(), position < 3, "seed {seed}");
             }
         }
+    }
+
+    /// A judge that likes whatever is shown first.
+    fn first_is_best() -> Scripted {
+        Scripted::from_fn(|job| {
+            let labels = &job.form.as_ref().expect("constrained is the default").labels;
+            let scores: Vec<f64> = (0..labels.len()).map(|place| 5.0 - place as f64).collect();
+            let order: Vec<usize> = (0..scores.len()).collect();
+            let verdict = Verdict::from_scores("", &scores, &order).unwrap();
+            Ok(Completion {
+                text: render(&verdict, &Mask::identity(scores.len())),
+                prompt_tokens: 10,
+                completion_tokens: 3,
+                finish: FinishReason::Stop,
+                distributions: Vec::new(),
+            })
+        })
+    }
+
+    #[test]
+    fn all_rotations_cancel_a_bias_of_position() {
+        let model = first_is_best();
+        let all = Repeats {
+            permutations: usize::MAX,
+            samples: 1,
+        };
+        let judge = Judge::new(&model, Profile::rewardanything(), 5).with_repeats(all);
+        let judgments = judge.judge_batch(&[request(&["a", "b", "c", "d"]), request(&["e"])]);
+        let votes = judgments[0].votes.unwrap();
+        assert_eq!((votes.asked, votes.answered), (4, 4));
+        assert_eq!((votes.prompt_tokens, votes.completion_tokens), (40, 12));
+        assert_eq!(judgments[0].verdict.as_ref().unwrap().values(), [3.5; 4]);
+        assert_eq!(judgments[1].votes.unwrap().asked, 1);
+        assert_eq!(judgments[1].verdict.as_ref().unwrap().values(), [5.0]);
+        // The first order is the one of a single run.
+        let once = Judge::new(&model, Profile::rewardanything(), 5);
+        let seen = model.seen();
+        once.judge(&request(&["a", "b", "c", "d"]));
+        assert_eq!(model.seen()[5].messages, seen[0].messages);
+    }
+
+    #[test]
+    fn samples_differ_in_their_seed_alone() {
+        let model = first_is_best();
+        let repeats = Repeats {
+            permutations: 2,
+            samples: 3,
+        };
+        let judgment = Judge::new(&model, Profile::rewardanything(), 5)
+            .with_repeats(repeats)
+            .judge(&request(&["a", "b"]));
+        assert_eq!(judgment.votes.unwrap().asked, 6);
+        let seen = model.seen();
+        let seeds: std::collections::HashSet<u64> = seen.iter().map(|job| job.sampling.seed).collect();
+        assert_eq!((seen.len(), seeds.len(), seen[0].sampling.seed), (6, 3, 0));
+        assert_eq!(seen[0].messages, seen[2].messages);
+        assert_ne!(seen[2].messages, seen[3].messages);
     }
 
     #[test]

@@ -62,6 +62,7 @@ mod request;
 pub mod reward;
 mod seeded;
 mod verdict;
+mod votes;
 
 pub use generate::{
     Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted, VerdictForm,
@@ -75,3 +76,4 @@ pub use prompt::messages;
 pub use repair::Repair;
 pub use request::{JudgeRequest, MAX_RESPONSES, RequestError, Response};
 pub use verdict::{Score, ScoreError, Verdict, render};
+pub use votes::{Repeats, Votes};

@@ -106,6 +106,14 @@ impl Mask {
         Self { order, position }
     }
 
+    /// The same circle of responses, begun `by` positions later.
+    pub fn rotated(&self, by: usize) -> Self {
+        let mut order = self.order.clone();
+        let by = by % order.len().max(1);
+        order.rotate_left(by);
+        Self::from_permutation(order)
+    }
+
     /// How many responses there are.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -232,3 +232,32 @@ fn a_reply_in_form_tells_how_sure_each_score_is() {
         "{free}"
     );
 }
+
+#[test]
+fn several_orders_and_samples_give_one_verdict() {
+    let record = |flags: &[&str]| {
+        let args = [&REQUEST[..], &["--json"], flags].concat();
+        run(&args).expect(0).json().remove(0)
+    };
+    let once = record(&[]);
+    let both = record(&["--permutations", "all"]);
+    assert!(once.get("votes").is_none(), "{once}");
+    assert_eq!(
+        (&both["votes"]["asked"], &both["votes"]["answered"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(both["votes"]["agreement"], 1.0, "{both}");
+    assert_eq!(both["ranking"], once["ranking"]);
+    let read = |record: &serde_json::Value| record["usage"]["prompt_tokens"].as_u64();
+    assert_eq!(read(&both), read(&once).map(|tokens| 2 * tokens), "{both}");
+    let sampled = record(&["--samples", "3", "--temperature", "0.7"]);
+    assert_eq!(sampled["votes"]["asked"], 3, "{sampled}");
+    let args = [&REQUEST[..], &["--permutations", "2"]].concat();
+    let shown = run(&args).expect(0).stdout;
+    assert!(
+        shown.contains("2 of 2 runs, agreement 100%, confidence 100%"),
+        "{shown}"
+    );
+    let args = [&REQUEST[..], &["--samples", "3"]].concat();
+    assert!(run(&args).expect(2).stderr.contains("--temperature"));
+}
