@@ -159,9 +159,10 @@ pub(crate) struct ModelArgs {
     /// `on`: the model thinks before its verdict; `off`: it scores at once. Without it, as the profile says
     #[arg(long, value_name = "on|off")]
     pub(crate) thinking: Option<Thinking>,
-    /// `constrained`: every reply takes the form of a verdict; `free`: the model writes what it will. Without it, as
-    /// the profile says
-    #[arg(long, value_name = "constrained|free")]
+    /// `constrained`: every reply takes the form of a verdict; `branches`: so it does, without thinking, and every
+    /// score is read apart from the others, all at once; `free`: the model writes what it will. Without it, as the
+    /// profile says
+    #[arg(long, value_name = "constrained|branches|free")]
     pub(crate) decoding: Option<DecodingArg>,
 }
 
@@ -174,6 +175,7 @@ pub(crate) enum Thinking {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum DecodingArg {
     Constrained,
+    Branches,
     Free,
 }
 

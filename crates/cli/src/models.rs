@@ -59,6 +59,10 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
         "--samples {}: at temperature 0 all samples are the same, give a --temperature above 0",
         args.samples
     );
+    ensure!(
+        !(matches!(args.thinking, Some(Thinking::On)) && profile.decoding == Decoding::Branches),
+        "--decoding branches reads scores without thinking: leave out --thinking on"
+    );
     let seed = profile.sampling.seed;
     let repeats = Repeats {
         permutations: args.permutations,
@@ -150,8 +154,12 @@ fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Pro
     }
     match args.decoding {
         Some(DecodingArg::Constrained) => profile.decoding = Decoding::Constrained,
+        Some(DecodingArg::Branches) => profile.decoding = Decoding::Branches,
         Some(DecodingArg::Free) => profile.decoding = Decoding::Free,
         None => {}
+    }
+    if profile.decoding == Decoding::Branches {
+        profile.thinking = ThinkingPolicy::Off;
     }
     profile
 }
@@ -217,6 +225,7 @@ mod tests {
             (off, Decoding::Constrained),
         );
         check(None, Some(DecodingArg::Free), (optional, Decoding::Free));
+        check(None, Some(DecodingArg::Branches), (off, Decoding::Branches));
         let flags = ModelArgs {
             thinking: Some(Thinking::On),
             ..args()

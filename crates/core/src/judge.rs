@@ -1,5 +1,6 @@
 //! The judge: masking, prompting and parsing, once for every model behind [`Generate`].
 
+use crate::branches;
 use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob, VerdictForm};
 use crate::mask::Mask;
 use crate::parse::{self, ParseError, Survey};
@@ -190,7 +191,16 @@ impl<'a> Judge<'a> {
                     let runs = masks
                         .into_iter()
                         .flat_map(|mask| std::iter::repeat_n(mask, self.samples()))
-                        .map(|mask| self.read(reply(), mask))
+                        .map(|mask| {
+                            let reply = if self.reads_scores_apart() {
+                                let labels = labels(&mask);
+                                let replies = labels.iter().map(|_| reply()).collect();
+                                branches::join(&labels, replies)
+                            } else {
+                                reply()
+                            };
+                            self.read(reply, mask)
+                        })
                         .collect();
                     if self.repeats == Repeats::ONCE {
                         only(runs)
@@ -212,27 +222,33 @@ impl<'a> Judge<'a> {
             .iter()
             .flat_map(|mask| {
                 let job = self.job(request, mask);
-                (0..self.samples() as u64).map(move |sample| {
+                (0..self.samples() as u64).flat_map(move |sample| {
                     let mut job = job.clone();
                     // Far apart, so that the samples of two neighbouring seeds are not the same.
                     job.sampling.seed ^= sample.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                    job
+                    if self.reads_scores_apart() {
+                        branches::split(&job)
+                    } else {
+                        vec![job]
+                    }
                 })
             })
             .collect()
     }
 
+    fn reads_scores_apart(&self) -> bool {
+        self.profile.decoding == Decoding::Branches
+    }
+
     fn job(&self, request: &JudgeRequest, mask: &Mask) -> GenerateJob {
+        let thinking = self.profile.thinking != ThinkingPolicy::Off && !self.reads_scores_apart();
         GenerateJob {
             messages: messages(&self.profile, request, mask),
             sampling: self.profile.sampling,
-            thinking: self.profile.thinking != ThinkingPolicy::Off,
-            form: (self.profile.decoding == Decoding::Constrained).then(|| VerdictForm {
-                labels: (0..mask.len()).map(|position| mask.label(position)).collect(),
-                thinking_tokens: match self.profile.thinking {
-                    ThinkingPolicy::Off => 0,
-                    ThinkingPolicy::Required | ThinkingPolicy::Optional => usize::MAX,
-                },
+            thinking,
+            form: (self.profile.decoding != Decoding::Free).then(|| VerdictForm {
+                labels: labels(mask),
+                thinking_tokens: if thinking { usize::MAX } else { 0 },
             }),
         }
     }
@@ -297,6 +313,10 @@ impl<'a> Judge<'a> {
         }
         Ok(verdict)
     }
+}
+
+fn labels(mask: &Mask) -> Vec<String> {
+    (0..mask.len()).map(|position| mask.label(position)).collect()
 }
 
 fn only(mut runs: Vec<Judgment>) -> Judgment {
@@ -399,6 +419,45 @@ mod tests {
                 assert_eq!(score.distribution().is_some(), position < 3, "seed {seed}");
             }
         }
+    }
+
+    #[test]
+    fn scores_read_apart_come_back_by_response() {
+        let model = Scripted::from_fn(|job| {
+            let form = job.form.as_ref().expect("branches have a form");
+            let [label] = form.labels.as_slice() else {
+                panic!("a branch has one label")
+            };
+            let user = &job.messages.last().unwrap().content;
+            let value: serde_json::Value = serde_json::from_str(user).unwrap();
+            let length = value["responses"][label].as_str().unwrap().len();
+            Ok(Completion {
+                text: format!("{{\"scores\": {{\"{label}\": {length}}}, \"best-to-worst\": [\"{label}\"]}}"),
+                prompt_tokens: 1,
+                completion_tokens: 1,
+                finish: FinishReason::Stop,
+                distributions: Vec::new(),
+            })
+        });
+        let profile = Profile {
+            decoding: Decoding::Branches,
+            ..Profile::rewardanything()
+        };
+        let requests = [request(&["aa", "aaaaa", "a"]), request(&["aaa", "a"])];
+        let repeats = Repeats {
+            permutations: 2,
+            samples: 1,
+        };
+        let judge = Judge::new(&model, profile, 3).with_repeats(repeats);
+        let verdicts: Vec<Verdict> = judge
+            .judge_batch(&requests)
+            .into_iter()
+            .map(|judgment| judgment.verdict.unwrap())
+            .collect();
+        assert_eq!(verdicts[0].values(), [2.0, 5.0, 1.0]);
+        assert_eq!(verdicts[1].values(), [3.0, 1.0]);
+        assert_eq!(model.seen().len(), 2 * 3 + 2 * 2);
+        assert!(model.seen().iter().all(|job| !job.thinking));
     }
 
     /// A judge that likes whatever is shown first.

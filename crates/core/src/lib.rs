@@ -47,6 +47,7 @@
 //! No input or output, no clock, no environment, no tensors, no random state beyond the seeds it is given. The same
 //! arguments give the same answer, here and on every other machine.
 
+mod branches;
 pub mod consensus;
 mod generate;
 mod gold;

@@ -86,6 +86,9 @@ pub enum Decoding {
     /// then has a verdict, and the probabilities behind each score are known.
     #[default]
     Constrained,
+    /// As constrained, without thinking, and every score is read apart: it knows no other score. Faster, since all are
+    /// read at once.
+    Branches,
     /// The model writes what it will.
     Free,
 }
