@@ -1,18 +1,17 @@
 //! Weights on disk: one safetensors file, or shards with an index, or a GGUF file, or bytes inside the binary.
 //!
-//! Only the headers are read at once. Each tensor is read when the model asks for it and converted to the compute
-//! type on the way, so loading never holds more than the model and one tensor.
+//! Only the headers are read at once. Each tensor is mapped into memory when the model asks for it and converted to the
+//! compute type on the way, so loading never holds more than the model and one tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
-use rewardanything_kernels::{Format, PackedMatrix};
+use rewardanything_kernels::{Format, Mapping, PackedMatrix};
 use safetensors::Dtype;
 use serde::Deserialize;
 
@@ -39,7 +38,7 @@ struct Source<'a> {
 }
 
 enum Data<'a> {
-    File(Mutex<File>),
+    File(File),
     Bytes(&'a [u8]),
 }
 
@@ -63,9 +62,26 @@ pub(crate) struct Listed {
 }
 
 /// A tensor as a file holds it.
-pub(crate) struct Stored {
+pub(crate) struct Stored<'a> {
     pub(crate) format: Format,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes<'a>,
+}
+
+/// Bytes of a file, wherever they are.
+pub(crate) enum Bytes<'a> {
+    Held(&'a [u8]),
+    Mapped(Mapping),
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Mapped(mapping) => mapping,
+        }
+    }
 }
 
 /// One tensor in the header of a safetensors file.
@@ -143,7 +159,7 @@ impl Weights<'static> {
             Err(error) => return Err(failed(error)),
         };
         let length = file.metadata().map_err(failed)?.len();
-        self.add(name, Data::File(Mutex::new(file)), length)
+        self.add(name, Data::File(file), length)
     }
 }
 
@@ -190,7 +206,7 @@ impl Weights<'static> {
             };
             entries.insert(tensor.name, entry);
         }
-        let data = Data::File(Mutex::new(file));
+        let data = Data::File(file);
         Ok(Self {
             sources: vec![Source { name, data }],
             tensors: entries,
@@ -236,7 +252,7 @@ impl<'a> Weights<'a> {
             return Err(truncated(8));
         }
         let size = source.read(0, 8)?;
-        let header_len = u64::from_le_bytes(size.try_into().expect("8 bytes were read. This is a bug."));
+        let header_len = u64::from_le_bytes((*size).try_into().expect("8 bytes were read. This is a bug."));
         if header_len > MAX_HEADER {
             return Err(malformed(format!(
                 "a header of {header_len} bytes is not believable"
@@ -332,7 +348,7 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// As [`Weights::tensor`].
-    pub(crate) fn stored(&self, name: &str) -> Result<Stored> {
+    pub(crate) fn stored(&self, name: &str) -> Result<Stored<'_>> {
         let entry = self.entry(name)?;
         let format = entry.format(name)?;
         let bytes = self.sources[entry.source].read(entry.start, entry.len)?;
@@ -369,7 +385,7 @@ impl<'a> Weights<'a> {
 }
 
 impl Source<'_> {
-    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
+    fn read(&self, start: u64, len: usize) -> Result<Bytes<'_>> {
         let failed = |source| EngineError::Io {
             file: self.name.clone(),
             source,
@@ -380,17 +396,10 @@ impl Source<'_> {
                     .ok()
                     .and_then(|start| Some(start..start.checked_add(len)?));
                 let part = range.and_then(|range| bytes.get(range));
-                Ok(part
-                    .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?
-                    .to_vec())
+                let part = part.ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?;
+                Ok(Bytes::Held(part))
             }
-            Data::File(file) => {
-                let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let mut part = vec![0; len];
-                file.seek(SeekFrom::Start(start)).map_err(failed)?;
-                file.read_exact(&mut part).map_err(failed)?;
-                Ok(part)
-            }
+            Data::File(file) => Mapping::new(file, start, len).map(Bytes::Mapped).map_err(failed),
         }
     }
 }
@@ -420,7 +429,11 @@ impl Entry {
 }
 
 /// Packs a matrix `[outputs, inputs]` for the kernels.
-pub(crate) fn pack(name: &str, stored: Stored, (outputs, inputs): (usize, usize)) -> Result<PackedMatrix> {
+pub(crate) fn pack(
+    name: &str,
+    stored: Stored<'_>,
+    (outputs, inputs): (usize, usize),
+) -> Result<PackedMatrix> {
     PackedMatrix::new(stored.format, outputs, inputs, &stored.bytes).map_err(|error| EngineError::Weights {
         file: name.to_owned(),
         message: error.to_string(),
