@@ -1,13 +1,12 @@
 //! A model's files, loaded, as a [`Generate`].
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device};
 use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
 
-use crate::chat::{Chat, ChatTemplate, TokenizerConfig};
-use crate::cpu::{self, CpuModel, Part, PrefixCache, Wanted};
+use crate::chat::{Chat, ChatTemplate};
+use crate::cpu::{CpuModel, Part, Wanted, Worker, WorkerOptions};
 use crate::files::{ModelBytes, ModelFiles};
 use crate::generate::generate;
 use crate::guide::Guide;
@@ -31,6 +30,8 @@ pub struct LoadOptions {
 pub enum BackendOptions {
     /// Our own kernels, on this machine's CPU. Weights stay in the number format of their file; sums are `f32`.
     Kernels {
+        /// Threads that compute; 0 means one for each processor.
+        threads: usize,
         /// Bytes for the beginnings of prompts that later prompts may share.
         prefix_cache_bytes: usize,
     },
@@ -47,6 +48,7 @@ pub enum BackendOptions {
 impl Default for BackendOptions {
     fn default() -> Self {
         Self::Kernels {
+            threads: 0,
             prefix_cache_bytes: 256 << 20,
         }
     }
@@ -62,31 +64,36 @@ impl Default for LoadOptions {
 }
 
 enum Backend {
-    Kernels {
-        model: Box<CpuModel>,
-        /// Held for a whole call: one call at a time uses all threads, so calls in parallel would only share them.
-        prefixes: Mutex<PrefixCache>,
-    },
-    Candle(Qwen3),
+    Kernels(Worker),
+    Candle(Box<Qwen3>),
 }
 
 impl Backend {
-    fn load(config: &Config, weights: Weights<'_>, options: &BackendOptions) -> Result<Self> {
-        match options {
-            BackendOptions::Kernels { prefix_cache_bytes } => Ok(Self::Kernels {
-                model: Box::new(CpuModel::new(config, &weights)?),
-                prefixes: Mutex::new(PrefixCache::new(*prefix_cache_bytes)),
-            }),
+    fn load(config: &Config, weights: Weights<'_>, stop: &[u32], options: &LoadOptions) -> Result<Self> {
+        match &options.backend {
+            &BackendOptions::Kernels {
+                threads,
+                prefix_cache_bytes,
+            } => {
+                let options = WorkerOptions {
+                    threads,
+                    max_tokens: options.max_batch_tokens,
+                    prefix_cache_bytes,
+                };
+                let model = CpuModel::new(config, &weights)?;
+                Worker::start(model, stop.to_vec(), options).map(Self::Kernels)
+            }
             BackendOptions::Candle { dtype, device } => {
                 weights.check(config)?;
-                Qwen3::new(config, weights.into_builder(*dtype, device)).map(Self::Candle)
+                let model = Qwen3::new(config, weights.into_builder(*dtype, device))?;
+                Ok(Self::Candle(Box::new(model)))
             }
         }
     }
 
     fn config(&self) -> &Config {
         match self {
-            Self::Kernels { model, .. } => model.config(),
+            Self::Kernels(worker) => worker.model().config(),
             Self::Candle(model) => model.config(),
         }
     }
@@ -112,12 +119,24 @@ impl LocalModel {
         files.weights.check(&files.config)?;
         check_vocabulary(&tokenizer, &files.config)?;
         let profile = files.profile.as_deref().map(parse_profile).transpose()?;
-        let backend = Backend::load(&files.config, files.weights, &options.backend)?;
-        let text = (tokenizer, files.settings);
-        let mut loaded = Self::assemble(files.name, backend, text, files.stop)?;
-        loaded.max_batch_tokens = options.max_batch_tokens;
-        loaded.profile = profile;
-        Ok(loaded)
+        let Some(source) = &files.settings.chat_template else {
+            let message = "there is neither chat_template.jinja nor a chat_template in tokenizer_config.json";
+            return Err(EngineError::Template(message.to_owned()));
+        };
+        let template = ChatTemplate::new(source.as_str(), &files.settings)?;
+        let mut stop = files.stop;
+        let end = files.settings.eos_token.as_deref();
+        stop.extend(end.and_then(|token| tokenizer.id(token)));
+        stop.sort_unstable();
+        stop.dedup();
+        Ok(Self {
+            name: files.name,
+            backend: Backend::load(&files.config, files.weights, &stop, options)?,
+            chat: Chat::new(tokenizer, template),
+            stop,
+            max_batch_tokens: options.max_batch_tokens,
+            profile,
+        })
     }
 
     /// Loads a folder; see [`ModelFiles::from_folder`].
@@ -146,46 +165,14 @@ impl LocalModel {
 
     /// Puts a model and a chat together, for weights that are in memory already. It stops at `stop`.
     pub fn from_parts(name: impl Into<String>, model: Qwen3, chat: Chat, stop: Vec<u32>) -> Self {
-        Self::from_backend(name.into(), Backend::Candle(model), chat, stop)
-    }
-
-    fn from_backend(name: String, backend: Backend, chat: Chat, stop: Vec<u32>) -> Self {
         Self {
-            name,
-            backend,
+            name: name.into(),
+            backend: Backend::Candle(Box::new(model)),
             chat,
             stop,
             max_batch_tokens: LoadOptions::default().max_batch_tokens,
             profile: None,
         }
-    }
-
-    fn assemble(
-        name: String,
-        backend: Backend,
-        text: (Tokenizer, TokenizerConfig),
-        mut stop: Vec<u32>,
-    ) -> Result<Self> {
-        let (tokenizer, settings) = text;
-        let Some(source) = &settings.chat_template else {
-            let message = "there is neither chat_template.jinja nor a chat_template in tokenizer_config.json";
-            return Err(EngineError::Template(message.to_owned()));
-        };
-        let template = ChatTemplate::new(source.as_str(), &settings)?;
-        stop.extend(
-            settings
-                .eos_token
-                .as_deref()
-                .and_then(|token| tokenizer.id(token)),
-        );
-        stop.sort_unstable();
-        stop.dedup();
-        Ok(Self::from_backend(
-            name,
-            backend,
-            Chat::new(tokenizer, template),
-            stop,
-        ))
     }
 
     /// The profile that the model's `judge.toml` gives, where it has one.
@@ -204,7 +191,8 @@ impl LocalModel {
     /// No token, or one that the model does not have.
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
         match &self.backend {
-            Backend::Kernels { model, .. } => {
+            Backend::Kernels(worker) => {
+                let model = worker.model();
                 let mut sequence = model.sequence();
                 let part = Part {
                     sequence: &mut sequence,
@@ -231,17 +219,23 @@ impl LocalModel {
         &self.stop
     }
 
-    /// Continues prompts of tokens; see [`crate::generate`](fn@crate::generate).
+    /// Continues prompts of tokens; see [`crate::generate`](fn@crate::generate). On our own kernels, the rows of calls
+    /// made at the same time run together.
     ///
     /// # Errors
     /// Per job, as there.
     pub fn generate_tokens(&self, jobs: &[TokenJob]) -> Vec<Result<TokenReply>> {
         match &self.backend {
-            Backend::Kernels { model, prefixes } => {
-                let mut prefixes = prefixes.lock().unwrap_or_else(PoisonError::into_inner);
-                cpu::generate(model, &mut prefixes, jobs, &self.stop, self.max_batch_tokens)
-            }
+            Backend::Kernels(worker) => worker.submit(jobs).wait(),
             Backend::Candle(model) => generate(model, jobs, &self.stop, self.max_batch_tokens),
+        }
+    }
+
+    /// The thread that computes, on our own kernels.
+    pub fn worker(&self) -> Option<&Worker> {
+        match &self.backend {
+            Backend::Kernels(worker) => Some(worker),
+            Backend::Candle(_) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use rewardanything_core::{FinishReason, Sampling};
 
+use crate::cpu::Wanted;
 use crate::guide::{Guide, Next};
 use crate::sampler::{Sampler, log_probability};
 use crate::{Config, EngineError};
@@ -200,6 +201,14 @@ impl Row {
 
     pub(crate) fn prompt(&self) -> &[u32] {
         &self.tokens[..self.prompt_len]
+    }
+
+    /// Which logits the next step looks at.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        match &self.next {
+            Next::OneOf(options) if self.log_probabilities.is_none() => Wanted::Among(options),
+            _ => Wanted::Last,
+        }
     }
 
     /// Tokens that it is expected to come to hold.

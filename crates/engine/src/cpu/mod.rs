@@ -11,6 +11,7 @@
 mod pages;
 mod prefixes;
 mod schedule;
+mod worker;
 
 use rayon::prelude::*;
 use rewardanything_kernels as kernels;
@@ -21,7 +22,8 @@ use crate::{Config, EngineError, Weights};
 
 pub use pages::Sequence;
 pub use prefixes::PrefixCache;
-pub(crate) use schedule::generate;
+pub use schedule::Activity;
+pub use worker::{Replies, Worker, WorkerOptions};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -57,13 +59,15 @@ struct Linear {
     bias: Option<Vec<f32>>,
 }
 
-/// Which positions' logits a caller wants.
+/// Which logits a caller wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Wanted<'a> {
     /// None: the tokens are only to be remembered.
     Nothing,
     /// The last position's.
     Last,
+    /// The last position's, of these tokens alone; all others are minus infinity. Spares most of the output layer.
+    Among(&'a [u32]),
     /// Every position's.
     All,
 }
@@ -76,7 +80,7 @@ pub struct Part<'a> {
     /// At least one.
     pub tokens: &'a [u32],
     /// Which logits are wanted.
-    pub wanted: Wanted,
+    pub wanted: Wanted<'a>,
 }
 
 impl CpuModel {
@@ -226,7 +230,7 @@ impl CpuModel {
             let count = part.tokens.len();
             let wanted = match part.wanted {
                 Wanted::Nothing => first..first,
-                Wanted::Last => first + count - 1..first + count,
+                Wanted::Last | Wanted::Among(_) => first + count - 1..first + count,
                 Wanted::All => first..first + count,
             };
             selected.extend_from_slice(&x_te[wanted.start * e..wanted.end * e]);
@@ -242,7 +246,7 @@ impl CpuModel {
             .map(|part| {
                 let count = match part.wanted {
                     Wanted::Nothing => 0,
-                    Wanted::Last => 1,
+                    Wanted::Last | Wanted::Among(_) => 1,
                     Wanted::All => part.tokens.len(),
                 };
                 rows.by_ref().take(count).collect()

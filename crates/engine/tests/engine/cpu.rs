@@ -38,7 +38,10 @@ fn local(name: &str, backend: BackendOptions, max_batch_tokens: usize) -> LocalM
 }
 
 fn kernels(prefix_cache_bytes: usize) -> BackendOptions {
-    BackendOptions::Kernels { prefix_cache_bytes }
+    BackendOptions::Kernels {
+        threads: 2,
+        prefix_cache_bytes,
+    }
 }
 
 fn jobs(prompts: &[Vec<u32>], temperature: f64, max_new_tokens: usize) -> Vec<TokenJob> {
@@ -178,4 +181,38 @@ fn replies_are_the_same_alone_together_and_from_the_cache() {
             assert_eq!(twin.unwrap().tokens, ours.tokens, "{name}: the twin");
         }
     }
+}
+
+/// Callers at the same time share passes, and one who leaves early disturbs nobody.
+#[test]
+fn callers_at_once_get_what_they_would_get_alone() {
+    let model = local("tiny-tied", kernels(1 << 20), 600);
+    let prompts: Vec<Vec<u32>> = (0..6).map(|i| (i..i + 30).collect()).collect();
+    let jobs = jobs(&prompts, 0.7, 40);
+    let alone: Vec<_> = jobs
+        .iter()
+        .map(|job| {
+            model
+                .generate_tokens(std::slice::from_ref(job))
+                .remove(0)
+                .unwrap()
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (job, alone) in jobs.iter().zip(&alone) {
+            let model = &model;
+            let jobs = &jobs;
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    let mut left = model.worker().unwrap().submit(jobs);
+                    assert!(left.next().is_some());
+                    drop(left);
+                    let reply = model.generate_tokens(std::slice::from_ref(job)).remove(0);
+                    assert_eq!(&reply.unwrap(), alone);
+                }
+            });
+        }
+    });
+    let activity = model.worker().unwrap().activity();
+    assert!(activity.computed_tokens() > 0 && activity.reused_tokens() > 0);
 }
