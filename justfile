@@ -12,6 +12,10 @@ check:
 test *ARGS:
     cargo test --workspace {{ARGS}}
 
+# The kernels on AArch64, emulated, where the tools for it are there.
+neon:
+    tools/neon.sh
+
 # Bring the sources into shape.
 fmt:
     cargo fmt --all
