@@ -15,6 +15,8 @@
 //! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, and the
 //! vectors of the inner loop, behind run-time detection.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod attention;
 pub mod elementwise;
 pub mod isa;
@@ -25,6 +27,8 @@ pub mod packed;
 pub mod paged;
 pub mod rope;
 mod tile;
+#[cfg_attr(not(test), expect(dead_code, reason = "the products that use it come next"))]
+mod tile_bf16;
 mod widen;
 pub mod xent;
 
