@@ -1,5 +1,5 @@
 //! Tokens per second of a model on the CPU, prefill and decoding apart, as the comparison with other engines reads it:
-//! `cargo run --release -p rewardanything-engine --example engine_speed -- --model FOLDER|FILE.gguf [--json]`.
+//! `cargo run --release -p rewardanything-engine --example engine_speed -- --model FOLDER|FILE.gguf [--exact] [--json]`.
 //!
 //! The tokens are arbitrary: what a pass costs does not depend on them. The number of threads is that of rayon's
 //! global pool (`RAYON_NUM_THREADS`).
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use rewardanything_engine::cpu::{Part, Sequence, Wanted};
-use rewardanything_engine::{CpuModel, ModelFiles};
+use rewardanything_engine::{CpuModel, ModelFiles, Numerics};
 
 /// Tokens of a piece of a prompt, as the scheduler takes them.
 const PIECE: usize = 512;
@@ -75,12 +75,13 @@ fn peak_rss_mib() -> Option<f64> {
 }
 
 fn main() -> Result<(), Failure> {
-    let (mut model, mut json) = (None, false);
+    let (mut model, mut json, mut numerics) = (None, false, Numerics::Native);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--model" => model = arguments.next().map(PathBuf::from),
             "--json" => json = true,
+            "--exact" => numerics = Numerics::Exact,
             other => return Err(format!("unknown argument {other:?}").into()),
         }
     }
@@ -92,7 +93,7 @@ fn main() -> Result<(), Failure> {
         ModelFiles::from_gguf(&path)?
     };
     let bench = Bench {
-        model: CpuModel::new(&files.config, &files.weights)?,
+        model: CpuModel::new(&files.config, &files.weights, numerics)?,
     };
     let load_seconds = start.elapsed().as_secs_f64();
     // Touches everything once.

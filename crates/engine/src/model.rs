@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
+use rewardanything_kernels::Numerics;
 
 use crate::chat::{Chat, ChatTemplate};
 use crate::cpu::{CpuModel, Part, Wanted, Worker, WorkerOptions};
@@ -30,6 +31,8 @@ pub struct LoadOptions {
 pub enum BackendOptions {
     /// Our own kernels, on this machine's CPU. Weights stay in the number format of their file; sums are `f32`.
     Kernels {
+        /// In which numbers products are taken.
+        numerics: Numerics,
         /// Threads that compute; 0 means one for each processor.
         threads: usize,
         /// Bytes for the beginnings of prompts that later prompts may share.
@@ -48,6 +51,7 @@ pub enum BackendOptions {
 impl Default for BackendOptions {
     fn default() -> Self {
         Self::Kernels {
+            numerics: Numerics::Native,
             threads: 0,
             prefix_cache_bytes: 256 << 20,
         }
@@ -72,6 +76,7 @@ impl Backend {
     fn load(config: &Config, weights: Weights<'_>, stop: &[u32], options: &LoadOptions) -> Result<Self> {
         match &options.backend {
             &BackendOptions::Kernels {
+                numerics,
                 threads,
                 prefix_cache_bytes,
             } => {
@@ -80,7 +85,7 @@ impl Backend {
                     max_tokens: options.max_batch_tokens,
                     prefix_cache_bytes,
                 };
-                let model = CpuModel::new(config, &weights)?;
+                let model = CpuModel::new(config, &weights, numerics)?;
                 Worker::start(model, stop.to_vec(), options).map(Self::Kernels)
             }
             BackendOptions::Candle { dtype, device } => {

@@ -8,17 +8,25 @@
 //! Shape suffixes: `t` tokens of all rows, `e` hidden width, `h` query heads, `n` key-value heads, `d` head width,
 //! `f` feed-forward width, `v` vocabulary.
 
+mod head;
+mod layers;
 mod pages;
 mod prefixes;
 mod schedule;
 mod worker;
 
-use rayon::prelude::*;
-use rewardanything_kernels as kernels;
-use rewardanything_kernels::{KvShape, PAGE, PackedMatrix, PagedQueries, RopeTable};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use crate::weights::pack;
+use rewardanything_kernels as kernels;
+use rewardanything_kernels::{
+    Activations, Isa, KvShape, Numerics, PAGE, PackedMatrix, PagedQueries, RopeTable,
+};
+
 use crate::{Config, EngineError, Weights};
+
+use head::Head;
+use layers::{Layer, Loader, add_product};
 
 pub use pages::Sequence;
 pub use prefixes::PrefixCache;
@@ -27,36 +35,33 @@ pub use worker::{Replies, Worker, WorkerOptions};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
-/// Rows that a thread takes at once in loops over elements.
-const ROWS: usize = 32;
-
 /// The weights, packed for the kernels.
 pub struct CpuModel {
     config: Config,
+    isa: Isa,
+    numerics: Numerics,
     embedding_ve: PackedMatrix,
     layers: Vec<Layer>,
     norm_e: Vec<f32>,
     /// `None` where the embedding is also the output layer.
     head_ve: Option<PackedMatrix>,
+    /// Buffers of passes that are over, for the next.
+    scratch: Mutex<Vec<Scratch>>,
 }
 
-struct Layer {
-    input_norm_e: Vec<f32>,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    q_norm_d: Vec<f32>,
-    k_norm_d: Vec<f32>,
-    o: Linear,
-    post_norm_e: Vec<f32>,
-    gate: Linear,
-    up: Linear,
-    down: Linear,
-}
-
-struct Linear {
-    weight: PackedMatrix,
-    bias: Option<Vec<f32>>,
+/// What a pass computes with, kept from one to the next: fresh memory would be cleared, and paged in, each time.
+struct Scratch {
+    x_te: Vec<f32>,
+    q_thd: Vec<f32>,
+    k_tnd: Vec<f32>,
+    v_tnd: Vec<f32>,
+    attended_thd: Vec<f32>,
+    /// Normalised rows, `[t, e]`.
+    normed: Activations,
+    /// `[t, h d]`.
+    heads: Activations,
+    /// `[t, f]`.
+    gated: Activations,
 }
 
 /// Which logits a caller wants.
@@ -88,42 +93,25 @@ impl CpuModel {
     ///
     /// # Errors
     /// As [`Weights::check`], or a failure to read.
-    pub fn new(config: &Config, weights: &Weights<'_>) -> Result<Self> {
+    pub fn new(config: &Config, weights: &Weights<'_>, numerics: Numerics) -> Result<Self> {
         weights.check(config)?;
         let load = Loader(weights);
-        let (e, f, d) = (config.hidden_size, config.intermediate_size, config.head_dim);
-        let (h, n) = (config.num_attention_heads, config.num_key_value_heads);
-        let layer = |index: usize| -> Result<Layer> {
-            let name = |part: &str| format!("model.layers.{index}.{part}");
-            let attention = |part: &str, o: usize, i: usize| {
-                load.linear(&name(&format!("self_attn.{part}")), (o, i), config.attention_bias)
-            };
-            let mlp =
-                |part: &str, o: usize, i: usize| load.linear(&name(&format!("mlp.{part}")), (o, i), false);
-            Ok(Layer {
-                input_norm_e: load.vector(&name("input_layernorm.weight"))?,
-                q: attention("q_proj", h * d, e)?,
-                k: attention("k_proj", n * d, e)?,
-                v: attention("v_proj", n * d, e)?,
-                q_norm_d: load.vector(&name("self_attn.q_norm.weight"))?,
-                k_norm_d: load.vector(&name("self_attn.k_norm.weight"))?,
-                o: attention("o_proj", e, h * d)?,
-                post_norm_e: load.vector(&name("post_attention_layernorm.weight"))?,
-                gate: mlp("gate_proj", f, e)?,
-                up: mlp("up_proj", f, e)?,
-                down: mlp("down_proj", e, f)?,
-            })
-        };
+        let (e, v) = (config.hidden_size, config.vocab_size);
         Ok(Self {
             config: config.clone(),
-            embedding_ve: load.matrix("model.embed_tokens.weight", (config.vocab_size, e))?,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            isa: Isa::active(),
+            numerics,
+            embedding_ve: load.matrix("model.embed_tokens.weight", (v, e))?,
+            layers: (0..config.num_hidden_layers)
+                .map(|index| Layer::load(config, &load, index))
+                .collect::<Result<_>>()?,
             norm_e: load.vector("model.norm.weight")?,
             head_ve: if config.tie_word_embeddings {
                 None
             } else {
-                Some(load.matrix("lm_head.weight", (config.vocab_size, e))?)
+                Some(load.matrix("lm_head.weight", (v, e))?)
             },
+            scratch: Mutex::default(),
         })
     }
 
@@ -162,41 +150,88 @@ impl CpuModel {
             .zip(&starts)
             .flat_map(|(part, &start)| start..start + part.tokens.len());
         let rope = RopeTable::of_positions(positions, self.config.head_dim, self.config.rope_theta);
-        let mut x_te = vec![0f32; tokens.len() * e];
-        for (row, &token) in x_te.chunks_exact_mut(e).zip(&tokens) {
+        let mut scratch = self.take_scratch();
+        let t = tokens.len();
+        scratch.x_te.resize(t * e, 0.0);
+        for (row, &token) in scratch.x_te.chunks_exact_mut(e).zip(&tokens) {
             self.embedding_ve.row(token as usize, row);
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            let normed_te = rms_norm(&x_te, &layer.input_norm_e, eps);
-            let attended = self.attend(layer, index, &normed_te, (parts, &starts), &rope);
-            kernels::add_assign(&mut x_te, &layer.o.forward(&attended));
-            let normed_te = rms_norm(&x_te, &layer.post_norm_e, eps);
-            let gated_tf = swiglu(&layer.gate.forward(&normed_te), &layer.up.forward(&normed_te));
-            kernels::add_assign(&mut x_te, &layer.down.forward(&gated_tf));
+            normalise(&mut scratch.normed, &scratch.x_te, &layer.input_norm_e, eps);
+            self.attend((layer, index), (parts, &starts), &rope, &mut scratch);
+            scratch
+                .heads
+                .set(&scratch.attended_thd, scratch.attended_thd.len() / t);
+            layer.o.add_to(&scratch.heads, &mut scratch.x_te);
+            normalise(&mut scratch.normed, &scratch.x_te, &layer.post_norm_e, eps);
+            kernels::gated(&scratch.normed, &layer.gate, &layer.up, &mut scratch.gated);
+            add_product(&scratch.gated, &layer.down, &mut scratch.x_te);
         }
-        Ok(self.logits(&x_te, parts))
+        let logits = self.logits(&scratch.x_te, parts);
+        self.scratch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scratch);
+        Ok(logits)
     }
 
-    /// Attention of one layer, `[t, h, d]`, before the output projection. The new keys and values go into the pages.
+    fn take_scratch(&self) -> Scratch {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| {
+            let formats: Vec<_> = self.layers.iter().flat_map(Layer::formats).collect();
+            let rows = || Activations::new(self.isa, self.numerics, &formats);
+            Scratch {
+                x_te: Vec::new(),
+                q_thd: Vec::new(),
+                k_tnd: Vec::new(),
+                v_tnd: Vec::new(),
+                attended_thd: Vec::new(),
+                normed: rows(),
+                heads: rows(),
+                gated: rows(),
+            }
+        })
+    }
+
+    /// Attention of one layer over the normalised rows, before the output projection. The new keys and values go into
+    /// the pages.
     fn attend(
         &self,
-        layer: &Layer,
-        index: usize,
-        normed_te: &[f32],
+        (layer, index): (&Layer, usize),
         (parts, starts): (&mut [Part<'_>], &[usize]),
         rope: &RopeTable,
-    ) -> Vec<f32> {
+        scratch: &mut Scratch,
+    ) {
         let shape = self.kv_shape();
         let eps = self.config.rms_norm_eps as f32;
-        let rows: Vec<usize> = (0..normed_te.len() / self.config.hidden_size).collect();
-        let turned = |linear: &Linear, norm_d: &[f32], heads: usize| {
-            let mut x = rms_norm(&linear.forward(normed_te), norm_d, eps);
-            kernels::rope_forward(&mut x, heads, &rows, rope);
-            x
+        let Scratch {
+            q_thd,
+            k_tnd,
+            v_tnd,
+            attended_thd,
+            normed,
+            ..
+        } = scratch;
+        let t = normed.rows();
+        let mut products = [
+            layer.q.into_product(q_thd, t),
+            layer.k.into_product(k_tnd, t),
+            layer.v.into_product(v_tnd, t),
+        ];
+        kernels::products(normed, &mut products);
+        layer.q.add_bias(q_thd);
+        layer.k.add_bias(k_tnd);
+        layer.v.add_bias(v_tnd);
+        let rows: Vec<usize> = (0..t).collect();
+        let turn = |x: &mut Vec<f32>, norm_d: &[f32], heads: usize| {
+            let mut turned = vec![0f32; x.len()];
+            let mut inverse = vec![0f32; x.len() / norm_d.len()];
+            kernels::rms_norm_forward(x, norm_d, eps, &mut turned, &mut inverse);
+            kernels::rope_forward(&mut turned, heads, &rows, rope);
+            *x = turned;
         };
-        let q_thd = turned(&layer.q, &layer.q_norm_d, shape.heads);
-        let k_tnd = turned(&layer.k, &layer.k_norm_d, shape.kv_heads);
-        let v_tnd = layer.v.forward(normed_te);
+        turn(q_thd, &layer.q_norm_d, shape.heads);
+        turn(k_tnd, &layer.k_norm_d, shape.kv_heads);
         let (width, kv_width) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
         let mut new = k_tnd.chunks_exact(kv_width).zip(v_tnd.chunks_exact(kv_width));
         for (part, &start) in parts.iter_mut().zip(starts) {
@@ -217,41 +252,29 @@ impl CpuModel {
             queries.push(PagedQueries { q, start, pages });
             rest = after;
         }
-        let mut attended = vec![0f32; q_thd.len()];
-        kernels::paged_attention(shape, &queries, &mut attended);
-        attended
+        attended_thd.resize(t * width, 0.0);
+        kernels::paged_attention(shape, &queries, attended_thd);
     }
 
     fn logits(&self, x_te: &[f32], parts: &[Part<'_>]) -> Vec<Vec<Vec<f32>>> {
-        let (e, v) = (self.config.hidden_size, self.config.vocab_size);
-        let mut selected = Vec::new();
+        let (e, eps) = (self.config.hidden_size, self.config.rms_norm_eps as f32);
+        let mut rows_ne = Vec::new();
         let mut first = 0;
         for part in parts {
-            let count = part.tokens.len();
-            let wanted = match part.wanted {
-                Wanted::Nothing => first..first,
-                Wanted::Last | Wanted::Among(_) => first + count - 1..first + count,
-                Wanted::All => first..first + count,
-            };
-            selected.extend_from_slice(&x_te[wanted.start * e..wanted.end * e]);
-            first += count;
+            for position in part.wanted.positions(part.tokens.len()) {
+                let row = &x_te[(first + position) * e..][..e];
+                let start = rows_ne.len();
+                rows_ne.resize(start + e, 0f32);
+                kernels::rms_norm_forward(row, &self.norm_e, eps, &mut rows_ne[start..], &mut [0.0]);
+            }
+            first += part.tokens.len();
         }
-        let normed = rms_norm(&selected, &self.norm_e, self.config.rms_norm_eps as f32);
-        let head_ve = self.head_ve.as_ref().unwrap_or(&self.embedding_ve);
-        let mut logits = vec![0f32; normed.len() / e * v];
-        kernels::linear(&normed, head_ve, &mut logits);
-        let mut rows = logits.chunks_exact(v).map(<[f32]>::to_vec);
-        parts
-            .iter()
-            .map(|part| {
-                let count = match part.wanted {
-                    Wanted::Nothing => 0,
-                    Wanted::Last | Wanted::Among(_) => 1,
-                    Wanted::All => part.tokens.len(),
-                };
-                rows.by_ref().take(count).collect()
-            })
-            .collect()
+        let head = Head {
+            weight_ve: self.head_ve.as_ref().unwrap_or(&self.embedding_ve),
+            isa: self.isa,
+            numerics: self.numerics,
+        };
+        head.logits(&rows_ne, parts)
     }
 
     fn check(&self, parts: &[Part<'_>]) -> Result<()> {
@@ -269,74 +292,29 @@ impl CpuModel {
     }
 }
 
+impl Wanted<'_> {
+    /// The positions, of a part of so many tokens, whose logits are wanted.
+    fn positions(self, tokens: usize) -> Range<usize> {
+        match self {
+            Self::Nothing => 0..0,
+            Self::Last | Self::Among(_) => tokens - 1..tokens,
+            Self::All => 0..tokens,
+        }
+    }
+}
+
+/// Rows `[t, e]`, each divided by its root mean square and weighed, as the left side of products.
+fn normalise(normed: &mut Activations, x_te: &[f32], weight_e: &[f32], eps: f32) {
+    let e = weight_e.len();
+    normed.fill(x_te.len() / e, e, |row, out| {
+        kernels::rms_norm_forward(&x_te[row * e..][..e], weight_e, eps, out, &mut [0.0]);
+    });
+}
+
 impl std::fmt::Debug for CpuModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CpuModel")
             .field("config", &self.config)
             .finish_non_exhaustive()
-    }
-}
-
-impl Linear {
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let (o, i) = (self.weight.outputs(), self.weight.inputs());
-        let mut out = vec![0f32; x.len() / i * o];
-        kernels::linear(x, &self.weight, &mut out);
-        if let Some(bias) = &self.bias {
-            out.chunks_exact_mut(o)
-                .for_each(|row| kernels::add_assign(row, bias));
-        }
-        out
-    }
-}
-
-fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
-    let width = weight.len();
-    let mut out = vec![0f32; x.len()];
-    let block = |(out, x): (&mut [f32], &[f32])| {
-        kernels::rms_norm_forward(x, weight, eps, out, &mut vec![0f32; x.len() / width]);
-    };
-    if x.len() <= ROWS * width {
-        block((&mut out, x));
-    } else {
-        out.par_chunks_mut(ROWS * width)
-            .zip(x.par_chunks(ROWS * width))
-            .for_each(block);
-    }
-    out
-}
-
-fn swiglu(gate: &[f32], up: &[f32]) -> Vec<f32> {
-    const ELEMENTS: usize = 1 << 15;
-    let mut out = vec![0f32; gate.len()];
-    if gate.len() <= ELEMENTS {
-        kernels::swiglu_forward(gate, up, &mut out);
-    } else {
-        out.par_chunks_mut(ELEMENTS)
-            .zip(gate.par_chunks(ELEMENTS).zip(up.par_chunks(ELEMENTS)))
-            .for_each(|(out, (gate, up))| kernels::swiglu_forward(gate, up, out));
-    }
-    out
-}
-
-/// Reads tensors by name.
-struct Loader<'a, 'w>(&'a Weights<'w>);
-
-impl Loader<'_, '_> {
-    fn linear(&self, name: &str, shape: (usize, usize), bias: bool) -> Result<Linear> {
-        let bias = bias.then(|| self.vector(&format!("{name}.bias"))).transpose()?;
-        let weight = self.matrix(&format!("{name}.weight"), shape)?;
-        Ok(Linear { weight, bias })
-    }
-
-    fn matrix(&self, name: &str, (outputs, inputs): (usize, usize)) -> Result<PackedMatrix> {
-        pack(name, self.0.stored(name)?, (outputs, inputs))
-    }
-
-    /// A vector is a matrix of one row.
-    fn vector(&self, name: &str) -> Result<Vec<f32>> {
-        let mut values = vec![0f32; self.0.elements(name)?];
-        self.matrix(name, (1, values.len()))?.row(0, &mut values);
-        Ok(values)
     }
 }

@@ -284,6 +284,7 @@ mod tests {
     use std::path::Path;
 
     use rewardanything_core::Sampling;
+    use rewardanything_kernels::Numerics;
 
     use super::*;
     use crate::row::TokenJob;
@@ -292,7 +293,7 @@ mod tests {
     fn model() -> Arc<CpuModel> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny-tied");
         let config = Config::from_json(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
-        Arc::new(CpuModel::new(&config, &Weights::open(&folder).unwrap()).unwrap())
+        Arc::new(CpuModel::new(&config, &Weights::open(&folder).unwrap(), Numerics::Native).unwrap())
     }
 
     fn scheduler(budget: usize) -> Scheduler {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use rewardanything_engine::{Config, Qwen3, Weights};
+use rewardanything_engine::{BackendOptions, Config, LoadOptions, Numerics, Qwen3, Weights};
 use serde_json::Value;
 
 /// The two tiny checkpoints.
@@ -23,6 +23,18 @@ pub(crate) fn config(name: &str) -> Config {
 pub(crate) fn model(name: &str) -> Qwen3 {
     let weights = Weights::open(&fixture(name)).unwrap();
     Qwen3::new(&config(name), weights.into_builder(DType::F32, &Device::Cpu)).unwrap()
+}
+
+/// Our own kernels in the numbers that the reference computes in.
+pub(crate) fn exact() -> LoadOptions {
+    LoadOptions {
+        backend: BackendOptions::Kernels {
+            numerics: Numerics::Exact,
+            threads: 0,
+            prefix_cache_bytes: 1 << 24,
+        },
+        ..LoadOptions::default()
+    }
 }
 
 /// The reference's numbers for a checkpoint.

@@ -4,12 +4,12 @@
 use candle_core::Device;
 use rewardanything_core::Sampling;
 use rewardanything_engine::cpu::{Part, Wanted};
-use rewardanything_engine::{BackendOptions, CpuModel, LoadOptions, LocalModel, TokenJob, Weights};
+use rewardanything_engine::{BackendOptions, CpuModel, LoadOptions, LocalModel, Numerics, TokenJob, Weights};
 
 use crate::common::{TINY, assert_close, config, fixture, golden, tensor};
 
-fn cpu(name: &str) -> CpuModel {
-    CpuModel::new(&config(name), &Weights::open(&fixture(name)).unwrap()).unwrap()
+fn cpu(name: &str, numerics: Numerics) -> CpuModel {
+    CpuModel::new(&config(name), &Weights::open(&fixture(name)).unwrap(), numerics).unwrap()
 }
 
 /// Logits of all positions of one row, fed in pieces that end at `cuts`.
@@ -39,6 +39,7 @@ fn local(name: &str, backend: BackendOptions, max_batch_tokens: usize) -> LocalM
 
 fn kernels(prefix_cache_bytes: usize) -> BackendOptions {
     BackendOptions::Kernels {
+        numerics: Numerics::Exact,
         threads: 2,
         prefix_cache_bytes,
     }
@@ -66,7 +67,7 @@ fn jobs(prompts: &[Vec<u32>], temperature: f64, max_new_tokens: usize) -> Vec<To
 #[test]
 fn logits_equal_the_references() {
     for name in TINY {
-        let (model, golden) = (cpu(name), golden(name));
+        let (model, golden) = (cpu(name, Numerics::Exact), golden(name));
         for (index, prompt) in golden.prompts.iter().enumerate() {
             let logits = tensor(&in_pieces(&model, prompt, &[]));
             let expect = &golden.tensors[&format!("logits.{index}")];
@@ -95,8 +96,11 @@ fn greedy_tokens_equal_the_references() {
 
 #[test]
 fn pieces_neighbours_and_cache_leave_no_trace_in_any_bit() {
-    for name in TINY {
-        let model = cpu(name);
+    let both = [Numerics::Exact, Numerics::Native];
+    // The tiny models' weights are in f32, which has one kind of product; nano's are in bf16.
+    let models = TINY.into_iter().chain(["../models/nano"]);
+    for (name, numerics) in models.flat_map(|name| both.map(|numerics| (name, numerics))) {
+        let model = cpu(name, numerics);
         let tokens: Vec<u32> = (0..200).map(|i| (i * 37 + 11) % 384).collect();
         let whole = in_pieces(&model, &tokens, &[]);
         for cuts in [&[1, 2, 3][..], &[64, 128], &[63, 65, 66, 199]] {
@@ -215,4 +219,58 @@ fn callers_at_once_get_what_they_would_get_alone() {
     });
     let activity = model.worker().unwrap().activity();
     assert!(activity.computed_tokens() > 0 && activity.reused_tokens() > 0);
+}
+
+/// Some logits are the ones of all, to the bit, and the others are out of the question.
+#[test]
+fn logits_of_some_tokens_are_those_of_all() {
+    for name in ["tiny-untied", "../models/nano"] {
+        for numerics in [Numerics::Exact, Numerics::Native] {
+            let model = cpu(name, numerics);
+            let tokens: Vec<u32> = (0..40).map(|i| (i * 37 + 11) % 384).collect();
+            let (first, second) = ([3u32, 300, 17], [17u32, 5]);
+            let mut rows = [model.sequence(), model.sequence(), model.sequence()];
+            let wanted = [Wanted::Among(&first), Wanted::Last, Wanted::Among(&second)];
+            let mut parts: Vec<Part<'_>> = rows
+                .iter_mut()
+                .zip(wanted)
+                .map(|(sequence, wanted)| Part {
+                    sequence,
+                    tokens: &tokens,
+                    wanted,
+                })
+                .collect();
+            let logits = model.forward(&mut parts).unwrap();
+            let all = &logits[1][0];
+            for (some, offered) in [(&logits[0][0], &first[..]), (&logits[2][0], &second[..])] {
+                assert_eq!(some.len(), all.len());
+                for (token, (some, all)) in (0u32..).zip(some.iter().zip(all)) {
+                    let expect = if offered.contains(&token) {
+                        *all
+                    } else {
+                        f32::NEG_INFINITY
+                    };
+                    assert_eq!(some.to_bits(), expect.to_bits(), "{name} {numerics:?} {token}");
+                }
+            }
+        }
+    }
+}
+
+/// What the processor's own numbers cost: a `bf16` has 8 bits, and logits move by about that share of their size.
+#[test]
+fn native_numbers_come_near_exact_ones() {
+    let (exact, native) = (
+        cpu("../models/nano", Numerics::Exact),
+        cpu("../models/nano", Numerics::Native),
+    );
+    let tokens: Vec<u32> = (0..300).map(|i| (i * 37 + 11) % 4_000).collect();
+    let (exact, native) = (in_pieces(&exact, &tokens, &[]), in_pieces(&native, &tokens, &[]));
+    let (mut off, mut size) = (0f64, 0f64);
+    for (exact, native) in exact.iter().flatten().zip(native.iter().flatten()) {
+        off += f64::from(exact - native).powi(2);
+        size += f64::from(*exact).powi(2);
+    }
+    let share = (off / size).sqrt();
+    assert!(share < 0.03, "native logits are off by {share} of their size");
 }

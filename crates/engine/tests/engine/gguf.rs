@@ -10,7 +10,7 @@ use rewardanything_engine::{
 };
 use rewardanything_kernels::Format;
 
-use crate::common::{TINY, assert_close, config, fixture, golden, json, tensor};
+use crate::common::{TINY, assert_close, config, exact, fixture, golden, json, tensor};
 
 fn file() -> PathBuf {
     fixture("gguf").join("tiny.gguf")
@@ -72,7 +72,7 @@ fn values_of_every_format_are_the_references_to_the_bit() {
 #[test]
 fn tokens_and_logits_are_the_references() {
     let golden = json(&fixture("gguf").join("golden.json"));
-    for options in [LoadOptions::default(), twin()] {
+    for options in [exact(), twin()] {
         let model = LocalModel::from_gguf(&file(), &options).unwrap();
         let tokenizer = model.chat().tokenizer();
         let ids: Vec<Vec<u32>> = serde_json::from_value(golden["ids"].clone()).unwrap();

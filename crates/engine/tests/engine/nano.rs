@@ -5,10 +5,10 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use rewardanything_core::{Message, Role, Sampling};
-use rewardanything_engine::{LoadOptions, LocalModel, TokenJob};
+use rewardanything_engine::{LocalModel, TokenJob};
 use serde::Deserialize;
 
-use crate::common::{assert_close, fixture, json, tensor};
+use crate::common::{assert_close, exact, fixture, json, tensor};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -26,7 +26,7 @@ struct Case {
 #[test]
 fn nano_computes_what_transformers_computes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/nano");
-    let model = LocalModel::from_folder(&folder, &LoadOptions::default()).unwrap();
+    let model = LocalModel::from_folder(&folder, &exact()).unwrap();
     let golden: Golden = serde_json::from_value(json(&fixture("nano/golden.json"))).unwrap();
     let logits = candle_core::safetensors::load(fixture("nano/golden.safetensors"), &Device::Cpu).unwrap();
     assert!(golden.cases.len() >= 3);
