@@ -39,3 +39,11 @@ build:
 # The figures of BENCHMARKS.md, on the response files given.
 bench *FILES:
     tools/bench.sh {{FILES}}
+
+# The engines that ours is measured against, into target/peers; TOKENIZER=FOLDER writes their checkpoint too.
+peers:
+    tools/peers/install.sh
+
+# Ours and its peers back to back: `just bench-peers --responses FILE --write`; --help says what else.
+bench-peers *ARGS:
+    target/peers/venv/bin/python tools/peers/bench.py {{ARGS}}
