@@ -24,6 +24,7 @@ pub mod isa;
 pub mod linear;
 pub mod mapping;
 pub mod matmul;
+mod narrow;
 pub mod norm;
 pub mod packed;
 pub mod paged;

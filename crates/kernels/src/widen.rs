@@ -9,7 +9,6 @@ use multiversion::multiversion;
 
 use crate::packed::{BLOCK, SUPER, interleave};
 use crate::tile::PANEL;
-use crate::tile_bf16::to_bf16;
 
 /// Bytes of a super-block in a file: two `f16`, twelve bytes of scales and minima, 256 times four bits.
 pub(crate) const Q4K_BYTES: usize = 144;
@@ -147,7 +146,7 @@ impl Q6K {
 /// An `f16` as `f32`, by shifting the bits into place and correcting the exponent's bias with one exact product. For
 /// finite numbers, subnormal ones included.
 #[inline(always)]
-fn f16_to_f32(bits: u16) -> f32 {
+pub(crate) fn f16_to_f32(bits: u16) -> f32 {
     let magnitude = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
     f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
 }
@@ -171,59 +170,7 @@ pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
     }
 }
 
-/// `[k, PANEL]` to `bf16` in pairs, `[k / 2, PANEL, 2]`, rounded to the nearest; an odd `k` gets a zero beside its last.
-pub(crate) fn to_pairs(wide: &[f32], pairs: &mut [u16]) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") {
-        // SAFETY: just detected.
-        return unsafe { to_pairs_avx512(wide, pairs) };
-    }
-    to_pairs_plain(wide, pairs);
-}
-
-fn to_pairs_plain(wide: &[f32], pairs: &mut [u16]) {
-    let wide = wide.chunks(2 * PANEL);
-    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
-        for (i, bits) in pairs.iter_mut().enumerate() {
-            *bits = to_bf16(wide.get(i % 2 * PANEL + i / 2).copied().unwrap_or(0.0));
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn to_pairs_avx512(wide: &[f32], pairs: &mut [u16]) {
-    use std::arch::x86_64::{
-        __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16,
-        _mm512_setzero_ps, _mm512_storeu_si512,
-    };
-    /// Two halves of sixteen, one of each in turn.
-    const IN_TURN: [u16; 32] = {
-        let mut order = [0; 32];
-        let mut i = 0;
-        while i < 32 {
-            order[i] = (i / 2 + i % 2 * 16) as u16;
-            i += 1;
-        }
-        order
-    };
-    let wide = wide.chunks(2 * PANEL);
-    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
-        // SAFETY: a chunk has sixteen values or twice as many; `pairs` and the order are 64 bytes each, and so are the
-        // two types of the vector.
-        unsafe {
-            let first = _mm512_loadu_ps(wide.as_ptr());
-            let second = match wide.get(PANEL..) {
-                Some(second) if !second.is_empty() => _mm512_loadu_ps(second.as_ptr()),
-                _ => _mm512_setzero_ps(),
-            };
-            let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
-            let order = _mm512_loadu_si512(IN_TURN.as_ptr().cast());
-            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), _mm512_permutexvar_epi16(order, both));
-        }
-    }
-}
-
+/// Bytes `[k / 4, PANEL, 4]` with `f16` scales `[k / BLOCK, PANEL]` to `[k, PANEL]`.
 #[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 pub(crate) fn q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
     let blocks = wide
@@ -235,9 +182,14 @@ pub(crate) fn q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
         for (scale, &bits) in scale.iter_mut().zip(scales) {
             *scale = f16_to_f32(bits);
         }
-        for (wide, quants) in wide.chunks_exact_mut(PANEL).zip(quants.chunks_exact(PANEL)) {
-            for ((wide, &quant), scale) in wide.iter_mut().zip(quants).zip(&scale) {
-                *wide = f32::from(quant) * scale;
+        let quads = quants.as_chunks::<4>().0.as_chunks::<PANEL>().0;
+        for (wide, quads) in wide.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().zip(quads) {
+            // Four bytes at once, by shifts, which vectors can do.
+            let quads = quads.map(|quad| i32::from_le_bytes(quad.map(i8::cast_unsigned)));
+            for (input, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                for ((wide, quad), scale) in wide.iter_mut().zip(quads).zip(&scale) {
+                    *wide = (quad << (24 - 8 * input) >> 24) as f32 * scale;
+                }
             }
         }
     }
