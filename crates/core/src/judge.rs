@@ -248,7 +248,11 @@ impl<'a> Judge<'a> {
             thinking,
             form: (self.profile.decoding != Decoding::Free).then(|| VerdictForm {
                 labels: labels(mask),
-                thinking_tokens: if thinking { usize::MAX } else { 0 },
+                thinking_tokens: match self.profile.thinking_tokens {
+                    _ if !thinking => 0,
+                    Some(budget) => budget.get(),
+                    None => usize::MAX,
+                },
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! How a judge is spoken to, as data: a model folder or a user can replace any of it without touching code.
 
+use std::num::NonZeroUsize;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -27,6 +29,14 @@ pub struct Profile {
     /// Whether the judge thinks before the verdict.
     #[serde(default)]
     pub thinking: ThinkingPolicy,
+    /// The most tokens of thinking before it is closed and the verdict begins, at least 1; `None` leaves it as long as
+    /// the reply may be. It binds where the reply is held to a form.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "read_thinking_tokens"
+    )]
+    pub thinking_tokens: Option<NonZeroUsize>,
     /// In which order the responses are shown.
     #[serde(default)]
     pub order: OrderPolicy,
@@ -132,6 +142,7 @@ impl Profile {
             system: default_system(),
             layout: Layout::Json,
             thinking: ThinkingPolicy::Optional,
+            thinking_tokens: None,
             order: OrderPolicy::Seeded,
             decoding: Decoding::Constrained,
             sampling: Sampling::default(),
@@ -194,6 +205,13 @@ fn read_top_p<'de, D: Deserializer<'de>>(input: D) -> Result<f64, D::Error> {
     }
 }
 
+fn read_thinking_tokens<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    match NonZeroUsize::new(usize::deserialize(input)?) {
+        None => Err(D::Error::custom("thinking_tokens: expected at least 1, got 0")),
+        some => Ok(some),
+    }
+}
+
 fn read_max_new_tokens<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
     match usize::deserialize(input)? {
         0 => Err(D::Error::custom("max_new_tokens: expected at least 1, got 0")),
@@ -220,7 +238,7 @@ mod tests {
     #[test]
     fn every_part_can_be_set() {
         let profile: Profile = toml::from_str(
-            "name = 'nano'\nsystem = ''\nlayout = 'json'\nthinking = 'required'\norder = 'given'\nmax_responses = 4\n\
+            "name = 'nano'\nsystem = ''\nlayout = 'json'\nthinking = 'required'\nthinking_tokens = 40\norder = 'given'\nmax_responses = 4\n\
              [sampling]\ntemperature = 0.5\ntop_p = 0.9\ntop_k = 20\nseed = 7\nmax_new_tokens = 96",
         )
         .unwrap();
@@ -232,8 +250,12 @@ mod tests {
             max_new_tokens: 96,
         };
         assert_eq!(
-            (profile.thinking, profile.order),
-            (ThinkingPolicy::Required, OrderPolicy::Given)
+            (profile.thinking, profile.thinking_tokens, profile.order),
+            (
+                ThinkingPolicy::Required,
+                NonZeroUsize::new(40),
+                OrderPolicy::Given
+            )
         );
         assert_eq!(
             (profile.system.as_str(), profile.max_responses, profile.sampling),
@@ -258,6 +280,7 @@ mod tests {
         check("system = 'x'", "name");
         check("name = 'x'\ntemprature = 1", "temprature");
         check("name = 'x'\nthinking = 'maybe'", "maybe");
+        check("name = 'x'\nthinking_tokens = 0", "thinking_tokens");
         check("name = 'x'\nmax_responses = 0", "max_responses");
         check("name = 'x'\nmax_responses = 65", "max_responses");
         check("name = 'x'\n[sampling]\ntemperature = -1.0", "temperature");
