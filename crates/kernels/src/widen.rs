@@ -159,8 +159,12 @@ pub(crate) fn f16(narrow: &[u16], wide: &mut [f32]) {
 }
 
 /// `[k / 2, PANEL, 2]` to `[k, PANEL]`.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: just detected.
+        return unsafe { x86::bf16_pairs(pairs, wide) };
+    }
     let pairs = pairs.as_chunks::<{ 2 * PANEL }>().0;
     for (wide, pairs) in wide.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(pairs) {
         for (column, &[first, second]) in pairs.as_chunks::<2>().0.iter().enumerate() {
@@ -171,24 +175,74 @@ pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
 }
 
 /// Bytes `[k / 4, PANEL, 4]` with `f16` scales `[k / BLOCK, PANEL]` to `[k, PANEL]`.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 pub(crate) fn q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
     let blocks = wide
-        .chunks_exact_mut(BLOCK * PANEL)
-        .zip(quants.chunks_exact(BLOCK * PANEL))
-        .zip(scales.chunks_exact(PANEL));
+        .as_chunks_mut::<{ BLOCK * PANEL }>()
+        .0
+        .iter_mut()
+        .zip(quants.as_chunks::<{ BLOCK * PANEL }>().0)
+        .zip(scales.as_chunks::<PANEL>().0);
     for ((wide, quants), scales) in blocks {
-        let mut scale = [0f32; PANEL];
-        for (scale, &bits) in scale.iter_mut().zip(scales) {
-            *scale = f16_to_f32(bits);
+        let scales = scales.map(f16_to_f32);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: just detected.
+            unsafe { x86::q8_0(quants, &scales, wide) };
+            continue;
         }
-        let quads = quants.as_chunks::<4>().0.as_chunks::<PANEL>().0;
-        for (wide, quads) in wide.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().zip(quads) {
-            // Four bytes at once, by shifts, which vectors can do.
-            let quads = quads.map(|quad| i32::from_le_bytes(quad.map(i8::cast_unsigned)));
-            for (input, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-                for ((wide, quad), scale) in wide.iter_mut().zip(quads).zip(&scale) {
-                    *wide = (quad << (24 - 8 * input) >> 24) as f32 * scale;
+        for (i, &quant) in quants.iter().enumerate() {
+            let (column, input) = (i / 4 % PANEL, i / (4 * PANEL) * 4 + i % 4);
+            wide[input * PANEL + column] = f32::from(quant) * scales[column];
+        }
+    }
+}
+
+/// Several values of a column lie in one lane, whence shifts take them; left to itself, the compiler takes them singly.
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps,
+        _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srai_epi32,
+        _mm256_storeu_ps,
+    };
+
+    use crate::packed::BLOCK;
+    use crate::tile::PANEL;
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
+        let upper = _mm256_set1_epi32(i32::MIN >> 15);
+        let pairs = pairs.as_chunks::<{ 2 * PANEL }>().0;
+        for (wide, pairs) in wide.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(pairs) {
+            for half in [0, 8] {
+                // SAFETY: eight columns: 32 bytes of pairs, and of each of two inputs.
+                unsafe {
+                    let both = _mm256_loadu_si256(pairs[2 * half..].as_ptr().cast::<__m256i>());
+                    let to = wide[half..].as_mut_ptr();
+                    _mm256_storeu_ps(to, _mm256_castsi256_ps(_mm256_slli_epi32::<16>(both)));
+                    _mm256_storeu_ps(to.add(PANEL), _mm256_castsi256_ps(_mm256_and_si256(both, upper)));
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn q8_0(quants: &[i8; BLOCK * PANEL], scales: &[f32; PANEL], wide: &mut [f32; BLOCK * PANEL]) {
+        for half in [0, 8] {
+            // SAFETY: eight scales.
+            let scale = unsafe { _mm256_loadu_ps(scales[half..].as_ptr()) };
+            let quads = quants.as_chunks::<{ 4 * PANEL }>().0;
+            for (wide, quads) in wide.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().zip(quads) {
+                // SAFETY: eight columns: 32 bytes of fours, and of each of four inputs.
+                unsafe {
+                    let quads = _mm256_loadu_si256(quads[4 * half..].as_ptr().cast::<__m256i>());
+                    let to = wide[half..].as_mut_ptr();
+                    let value =
+                        |quads| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32::<24>(quads)), scale);
+                    _mm256_storeu_ps(to, value(_mm256_slli_epi32::<24>(quads)));
+                    _mm256_storeu_ps(to.add(PANEL), value(_mm256_slli_epi32::<16>(quads)));
+                    _mm256_storeu_ps(to.add(2 * PANEL), value(_mm256_slli_epi32::<8>(quads)));
+                    _mm256_storeu_ps(to.add(3 * PANEL), value(quads));
                 }
             }
         }
