@@ -32,6 +32,22 @@ pub(crate) struct Bf16Job<'a, const P: usize> {
     pub(crate) fresh: bool,
 }
 
+impl<'a> Bf16Job<'a, 2> {
+    /// The same for the first panel alone.
+    pub(crate) fn first_panel(self) -> Bf16Job<'a, 1> {
+        Bf16Job {
+            left: self.left,
+            left_stride: self.left_stride,
+            k: self.k,
+            panels: [self.panels[0]],
+            out: self.out,
+            stride: self.stride,
+            columns: self.columns.min(PANEL),
+            fresh: self.fresh,
+        }
+    }
+}
+
 /// `out [m, columns] += left · panels`, for any number of rows and one panel or two; two are faster.
 ///
 /// # Panics
