@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-/// Names an instruction set for the whole process, for tests and comparisons: `portable`, `avx2`, `avx512`, `neon`.
+/// Names an instruction set for the whole process, for tests and comparisons: `portable`, `avx2`, `avx512`,
+/// `avx512bf16`, `amx`, `neon`.
 pub const FORCE: &str = "REWARDANYTHING_ISA";
 
 /// An instruction set for which the kernels are compiled.
@@ -14,13 +15,34 @@ pub enum Isa {
     Avx2,
     /// x86-64 with AVX-512 F.
     Avx512,
+    /// x86-64 with AVX-512 F, BW, VL, DQ, BF16 and VNNI: products of `bf16` and of bytes.
+    Avx512Bf16,
+    /// [`Isa::Avx512Bf16`] with tiles of `bf16` and of bytes, which the kernel has to grant to the process.
+    Amx,
     /// AArch64, which always has NEON.
     Neon,
 }
 
+/// In which numbers a product is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Numerics {
+    /// Activations in `f32`, weights as their format gives them, products and sums in `f32`.
+    Exact,
+    /// Activations and weights rounded to `bf16`, products exact, sums in `f32`, where the set has instructions for it
+    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`].
+    Native,
+}
+
 impl Isa {
     /// Every one, the plainest first.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
+    pub const ALL: [Self; 6] = [
+        Self::Portable,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Avx512Bf16,
+        Self::Amx,
+        Self::Neon,
+    ];
 
     /// The name that [`FORCE`] takes.
     pub fn name(self) -> &'static str {
@@ -28,6 +50,8 @@ impl Isa {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512bf16",
+            Self::Amx => "amx",
             Self::Neon => "neon",
         }
     }
@@ -40,21 +64,37 @@ impl Isa {
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Self::Avx2.is_available() && is_x86_feature_detected!("avx512f"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => {
+                Self::Avx512.is_available()
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bf16")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => Self::Avx512Bf16.is_available() && crate::amx::is_granted(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => true,
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 | Self::Avx512Bf16 | Self::Amx => false,
             #[cfg(not(target_arch = "aarch64"))]
             Self::Neon => false,
         }
     }
 
-    /// Rows of a tile: as many as keep every accumulator in a register.
+    /// Whether it multiplies `bf16` without widening it.
+    pub fn has_bf16(self) -> bool {
+        matches!(self, Self::Avx512Bf16 | Self::Amx)
+    }
+
+    /// Rows of a tile of `f32`: as many as keep every accumulator in a register.
     pub(crate) fn tile_rows(self) -> usize {
         match self {
             Self::Portable => 4,
             Self::Avx2 | Self::Neon => 6,
-            Self::Avx512 => 12,
+            Self::Avx512 | Self::Avx512Bf16 | Self::Amx => 12,
         }
     }
 

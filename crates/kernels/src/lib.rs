@@ -15,6 +15,9 @@
 //! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, and the
 //! vectors of the inner loop, behind run-time detection.
 
+pub mod activations;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod attention;
 pub mod elementwise;
 pub mod isa;
@@ -25,13 +28,15 @@ pub mod packed;
 pub mod paged;
 pub mod rope;
 mod tile;
+mod tile_bf16;
 mod widen;
 pub mod xent;
 
+pub use activations::Activations;
 pub use attention::{AttentionShape, attention_backward, attention_forward};
 pub use elementwise::{add_assign, swiglu_backward, swiglu_forward};
-pub use isa::Isa;
-pub use linear::{linear, linear_with};
+pub use isa::{Isa, Numerics};
+pub use linear::{Product, gated, linear, linear_with, products};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use norm::{rms_norm_backward, rms_norm_forward};
 pub use packed::{Format, PackError, PackedMatrix};

@@ -71,11 +71,11 @@ fn rows<const M: usize>(isa: Isa, job: Tile<'_>) {
         Isa::Avx2 => unsafe { avx2(steps, &mut sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above, of AVX-512 F.
-        Isa::Avx512 => unsafe { avx512(steps, &mut sums) },
+        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { avx512(steps, &mut sums) },
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => neon(steps, &mut sums),
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512 => not_compiled(isa),
+        Isa::Avx2 | Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => not_compiled(isa),
         #[cfg(not(target_arch = "aarch64"))]
         Isa::Neon => not_compiled(isa),
     }
@@ -84,7 +84,7 @@ fn rows<const M: usize>(isa: Isa, job: Tile<'_>) {
     }
 }
 
-fn not_compiled(isa: Isa) -> ! {
+pub(crate) fn not_compiled(isa: Isa) -> ! {
     unreachable!(
         "{} is not compiled for this architecture, and never available. This is a bug.",
         isa.name()
