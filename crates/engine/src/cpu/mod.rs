@@ -14,7 +14,9 @@ mod schedule;
 
 use rayon::prelude::*;
 use rewardanything_kernels as kernels;
-use rewardanything_kernels::{KvShape, PAGE, PackedMatrix, PagedQueries, RopeTable};
+use rewardanything_kernels::{
+    HeadNorm, KvFormat, KvShape, NewTokens, PAGE, PackedMatrix, PageRef, PagedQueries, RopeTable,
+};
 
 use crate::weights::pack;
 use crate::{Config, EngineError, Weights};
@@ -130,7 +132,7 @@ impl CpuModel {
 
     /// A row that has seen nothing yet.
     pub fn sequence(&self) -> Sequence {
-        Sequence::new(self.kv_shape(), self.layers.len())
+        Sequence::new(self.kv_shape(), KvFormat::F32, self.layers.len())
     }
 
     fn kv_shape(&self) -> KvShape {
@@ -183,29 +185,30 @@ impl CpuModel {
         rope: &RopeTable,
     ) -> Vec<f32> {
         let shape = self.kv_shape();
-        let eps = self.config.rms_norm_eps as f32;
-        let rows: Vec<usize> = (0..normed_te.len() / self.config.hidden_size).collect();
-        let turned = |linear: &Linear, norm_d: &[f32], heads: usize| {
-            let mut x = rms_norm(&linear.forward(normed_te), norm_d, eps);
-            kernels::rope_forward(&mut x, heads, &rows, rope);
-            x
+        let norm = |weight| HeadNorm {
+            weight,
+            eps: self.config.rms_norm_eps as f32,
+            rope,
         };
-        let q_thd = turned(&layer.q, &layer.q_norm_d, shape.heads);
-        let k_tnd = turned(&layer.k, &layer.k_norm_d, shape.kv_heads);
-        let v_tnd = layer.v.forward(normed_te);
+        let mut q_thd = layer.q.forward(normed_te);
+        kernels::norm_rope(&mut q_thd, shape.heads, norm(&layer.q_norm_d));
+        let (k_tnd, v_tnd) = (layer.k.forward(normed_te), layer.v.forward(normed_te));
         let (width, kv_width) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
-        let mut new = k_tnd.chunks_exact(kv_width).zip(v_tnd.chunks_exact(kv_width));
+        let mut row = 0;
+        let mut new = Vec::with_capacity(parts.len());
         for (part, &start) in parts.iter_mut().zip(starts) {
-            for (position, (k, v)) in (start..).zip(new.by_ref().take(part.tokens.len())) {
-                shape.write(
-                    part.sequence.page_mut(index, position / PAGE),
-                    position % PAGE,
-                    k,
-                    v,
-                );
-            }
+            let end = row + part.tokens.len();
+            new.push(NewTokens {
+                start,
+                row,
+                k: &k_tnd[row * kv_width..end * kv_width],
+                v: &v_tnd[row * kv_width..end * kv_width],
+                pages: part.sequence.pages_mut(index, start / PAGE),
+            });
+            row = end;
         }
-        let pages: Vec<Vec<&[f32]>> = parts.iter().map(|part| part.sequence.pages(index)).collect();
+        kernels::remember(shape, norm(&layer.k_norm_d), &mut new);
+        let pages: Vec<Vec<PageRef<'_>>> = parts.iter().map(|part| part.sequence.pages(index)).collect();
         let mut rest = q_thd.as_slice();
         let mut queries = Vec::with_capacity(parts.len());
         for ((part, &start), pages) in parts.iter().zip(starts).zip(&pages) {
