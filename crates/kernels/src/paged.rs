@@ -1,35 +1,24 @@
 //! Attention over a cache in pages, for sequences of unequal length at once.
 //!
-//! A page holds the keys and values of [`PAGE`] tokens of one layer, already in the panels that products read: keys
-//! as `[head, PAGE / 16, d, 16]`, values as `[head, d / 16, PAGE, 16]`. Softmax runs page by page with a
-//! running maximum (arXiv 2205.14135). Pages begin at fixed positions, so that a query's result depends on the tokens
-//! before it and on nothing else: not on the chunk it came in, nor on what of its past was cached.
+//! Softmax runs page by page with a running maximum (arXiv 2205.14135). Pages begin at fixed positions, so that a query's
+//! result depends on the tokens before it and on nothing else: not on the chunk it came in, nor on what of its past was
+//! cached.
+
+use std::cell::RefCell;
 
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::elementwise::exp;
 use crate::isa::Isa;
+use crate::paged_bf16;
+use crate::pages::{CellsRef, KvFormat, KvShape, PAGE, PageRef, head};
 use crate::tile::{PANEL, Tile, pack_rows, tile};
-
-/// Tokens of a page.
-pub const PAGE: usize = 64;
 
 /// Query rows, heads of a group counted singly, that go through the pages together.
 const QUERY_ROWS: usize = 48;
 /// Multiply-adds below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 19;
-
-/// The form of the heads of one layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KvShape {
-    /// Query heads; a multiple of `kv_heads`.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Elements of one head, `d`.
-    pub head_dim: usize,
-}
 
 /// The new tokens of one sequence.
 #[derive(Clone, Copy, Debug)]
@@ -39,77 +28,49 @@ pub struct PagedQueries<'a> {
     /// Position of the first of them.
     pub start: usize,
     /// Pages of this layer from position 0 on; those of the new tokens are among them, written before.
-    pub pages: &'a [&'a [f32]],
-}
-
-impl KvShape {
-    /// Elements of one page of one layer.
-    pub fn page_len(self) -> usize {
-        self.kv_heads * (self.keys_len() + self.values_len())
-    }
-
-    fn keys_len(self) -> usize {
-        PAGE * self.head_dim
-    }
-
-    fn values_len(self) -> usize {
-        PAGE * self.head_dim.next_multiple_of(PANEL)
-    }
-
-    /// Keys and values of one head.
-    fn head(self, page: &[f32], head: usize) -> (&[f32], &[f32]) {
-        let both = self.keys_len() + self.values_len();
-        page[head * both..(head + 1) * both].split_at(self.keys_len())
-    }
-
-    /// Writes a token's key and value, both `[kv_heads, d]`, into place `slot` of a page.
-    ///
-    /// # Panics
-    /// When the slot is not on the page or a length does not fit.
-    pub fn write(self, page: &mut [f32], slot: usize, key: &[f32], value: &[f32]) {
-        let d = self.head_dim;
-        assert!(
-            slot < PAGE
-                && page.len() == self.page_len()
-                && key.len() == self.kv_heads * d
-                && value.len() == key.len(),
-            "a page of {} with keys of {} expected, got {} and {}",
-            self.page_len(),
-            self.kv_heads * d,
-            page.len(),
-            key.len()
-        );
-        let heads = page.chunks_exact_mut(self.keys_len() + self.values_len());
-        for ((page, key), value) in heads.zip(key.chunks_exact(d)).zip(value.chunks_exact(d)) {
-            let (keys, values) = page.split_at_mut(self.keys_len());
-            let panel = &mut keys[slot / PANEL * d * PANEL + slot % PANEL..];
-            for (place, &element) in panel.iter_mut().step_by(PANEL).zip(key) {
-                *place = element;
-            }
-            for (panel, elements) in values.chunks_exact_mut(PAGE * PANEL).zip(value.chunks(PANEL)) {
-                panel[slot * PANEL..][..elements.len()].copy_from_slice(elements);
-            }
-        }
-    }
+    pub pages: &'a [PageRef<'a>],
 }
 
 /// A block of queries of one sequence that share a key head.
-struct Unit<'a> {
+pub(crate) struct Unit<'a> {
     queries: PagedQueries<'a>,
-    kv: usize,
+    pub(crate) kv: usize,
+    /// First token and number of tokens.
     first: usize,
     count: usize,
+    /// `[group, d]` of every token.
+    pub(crate) out: Vec<&'a mut [f32]>,
+}
+
+/// Buffers of a thread, kept from one unit to the next.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) q: Vec<f32>,
+    pub(crate) packed_q: Vec<f32>,
+    pub(crate) packed_p: Vec<f32>,
+    pub(crate) narrow_q: Vec<u16>,
+    pub(crate) narrow_p: Vec<u16>,
+    pub(crate) scores: Vec<f32>,
+    pub(crate) out: Vec<f32>,
+    /// Of each row, the running maximum and the sum of weights.
+    state: Vec<(f32, f32)>,
+    pub(crate) softmax: Vec<paged_bf16::State>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// `out = softmax(q kᵀ / √d, causal) v` for every sequence; `out` is `[t, heads, d]` of one after the other.
 ///
 /// # Panics
-/// When lengths do not fit the shape or pages are missing.
+/// When lengths do not fit the shape, pages are missing or of another shape, or their formats differ.
 pub fn paged_attention(shape: KvShape, sequences: &[PagedQueries<'_>], out: &mut [f32]) {
     paged_attention_with(Isa::active(), shape, sequences, out);
 }
 
-/// [`paged_attention`] with the kernels of one instruction set.
+/// [`paged_attention`] with the kernels of one instruction set. One without products of `bf16` reads such pages in plain
+/// Rust, which is slow.
 ///
 /// # Panics
 /// As [`paged_attention`], and when this machine lacks it.
@@ -121,82 +82,145 @@ pub fn paged_attention_with(isa: Isa, shape: KvShape, sequences: &[PagedQueries<
     } = shape;
     assert!(isa.is_available(), "this machine has no {}", isa.name());
     assert!(
-        kv_heads > 0 && heads.is_multiple_of(kv_heads),
-        "kv_heads must divide heads"
+        kv_heads > 0 && d > 0 && heads > 0 && heads.is_multiple_of(kv_heads),
+        "kv_heads must divide heads, and heads have elements"
     );
     let width = heads * d;
-    let group = heads / kv_heads;
-    let block = (QUERY_ROWS / group).max(1);
-    let mut units = Vec::new();
-    let mut tokens = 0;
-    let mut work = 0;
-    for &queries in sequences {
-        let t = queries.q.len() / width;
-        let end = queries.start + t;
-        assert!(
-            queries.q.len() == t * width
-                && queries.pages.len() * PAGE >= end
-                && queries.pages.iter().all(|page| page.len() == shape.page_len()),
-            "attention: queries [t, {heads}, {d}] and pages up to position {end} expected"
-        );
-        for first in (0..t).step_by(block) {
-            for kv in 0..kv_heads {
-                units.push(Unit {
-                    queries,
-                    kv,
-                    first,
-                    count: block.min(t - first),
-                });
-            }
-        }
-        work += t * width * end;
-        tokens += t;
-    }
+    let tokens: usize = sequences.iter().map(|queries| check(shape, queries)).sum();
     assert_eq!(out.len(), tokens * width, "attention: out is [t, heads, d]");
-    let run = |unit: &Unit<'_>| attend(isa, shape, unit);
-    let results: Vec<Vec<f32>> = if work < SMALL || units.len() == 1 {
-        units.iter().map(run).collect()
-    } else {
-        units.par_iter().map(run).collect()
-    };
-    let mut results = units.iter().zip(results);
+    let block = (QUERY_ROWS / (heads / kv_heads)).max(1);
+    let mut units: Vec<Unit<'_>> = Vec::new();
+    let mut work = 0;
     let mut rest = out;
-    for queries in sequences {
+    for &queries in sequences {
         let (own, after) = rest.split_at_mut(queries.q.len());
-        let count = (own.len() / width).div_ceil(block) * kv_heads;
-        for (unit, result) in results.by_ref().take(count) {
-            let rows = own[unit.first * width..].chunks_exact_mut(width);
-            for (row, result) in rows.zip(result.chunks_exact(group * d)) {
-                row[unit.kv * group * d..][..group * d].copy_from_slice(result);
-            }
-        }
         rest = after;
+        push_units(&mut units, (shape, block), queries, own);
+        work += queries.q.len() * (queries.start + queries.q.len() / width);
+    }
+    let run = |unit: &mut Unit<'_>| {
+        SCRATCH.with_borrow_mut(|scratch| match unit.queries.pages[0].format() {
+            KvFormat::F32 => attend(isa, shape, unit, scratch),
+            KvFormat::Bf16 => paged_bf16::attend(isa, shape, unit, scratch),
+        });
+    };
+    if work < SMALL || units.len() == 1 {
+        units.iter_mut().for_each(run);
+    } else {
+        units.par_iter_mut().with_max_len(1).for_each(run);
     }
 }
 
-/// One unit; returns `[count, group, d]`.
-fn attend(isa: Isa, shape: KvShape, unit: &Unit<'_>) -> Vec<f32> {
+/// Tokens of a sequence, if everything fits.
+fn check(shape: KvShape, queries: &PagedQueries<'_>) -> usize {
+    let KvShape {
+        heads, head_dim: d, ..
+    } = shape;
+    let t = queries.q.len() / (heads * d);
+    let end = queries
+        .start
+        .checked_add(t)
+        .expect("attention: a position overflows");
+    assert!(
+        queries.q.len() == t * heads * d
+            && queries.pages.len() >= end.div_ceil(PAGE)
+            && queries
+                .pages
+                .iter()
+                .all(|page| page.shape == shape && page.format() == queries.pages[0].format()),
+        "attention: queries [t, {heads}, {d}] and pages up to position {end} expected, all of one shape and format"
+    );
+    t
+}
+
+/// A head's units come one after the other, so that a thread finds its pages in the cache; the longest come first.
+fn push_units<'a>(
+    units: &mut Vec<Unit<'a>>,
+    (shape, block): (KvShape, usize),
+    queries: PagedQueries<'a>,
+    out: &'a mut [f32],
+) {
+    let t = out.len() / (shape.heads * shape.head_dim);
+    let (base, blocks) = (units.len(), t.div_ceil(block));
+    for kv in 0..shape.kv_heads {
+        for first in (0..t).step_by(block).rev() {
+            let count = block.min(t - first);
+            units.push(Unit {
+                queries,
+                kv,
+                first,
+                count,
+                out: Vec::with_capacity(count),
+            });
+        }
+    }
+    let group = shape.heads / shape.kv_heads;
+    for (index, place) in out.chunks_exact_mut(group * shape.head_dim).enumerate() {
+        let (token, kv) = (index / shape.kv_heads, index % shape.kv_heads);
+        units[base + kv * blocks + (blocks - 1 - token / block)]
+            .out
+            .push(place);
+    }
+}
+
+impl Unit<'_> {
+    /// Position of the first token.
+    pub(crate) fn position(&self) -> usize {
+        self.queries.start + self.first
+    }
+
+    /// Tokens.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// `[group, d]` of token number `token`.
+    pub(crate) fn query(&self, shape: KvShape, token: usize) -> &[f32] {
+        let width = shape.heads / shape.kv_heads * shape.head_dim;
+        &self.queries.q[((self.first + token) * shape.kv_heads + self.kv) * width..][..width]
+    }
+
+    /// The pages that its last token sees, and the position of each.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (PageRef<'_>, usize)> {
+        let positions = (0..self.position() + self.count).step_by(PAGE);
+        self.queries.pages.iter().copied().zip(positions)
+    }
+}
+
+/// One unit in `f32`.
+fn attend(isa: Isa, shape: KvShape, unit: &mut Unit<'_>, scratch: &mut Scratch) {
     let d = shape.head_dim;
     let group = shape.heads / shape.kv_heads;
     let rows = unit.count * group;
     let height = isa.tile_rows();
     let scale = 1.0 / (d as f32).sqrt();
-    let mut q = Vec::with_capacity(rows * d);
-    for token in unit.first..unit.first + unit.count {
-        let heads = &unit.queries.q[(token * shape.heads + unit.kv * group) * d..][..group * d];
-        q.extend(heads.iter().map(|element| element * scale));
+    let Scratch {
+        q,
+        packed_q,
+        packed_p,
+        scores,
+        out,
+        state,
+        ..
+    } = scratch;
+    q.clear();
+    for token in 0..unit.count {
+        q.extend(unit.query(shape, token).iter().map(|element| element * scale));
     }
-    let (mut packed_q, mut packed_p) = (Vec::new(), Vec::new());
-    pack_rows(&q, rows, d, d, height, &mut packed_q);
-
-    let mut out = vec![0f32; rows * d];
-    let mut scores = vec![0f32; rows * PAGE];
-    let mut state = vec![(f32::NEG_INFINITY, 0f32); rows];
-    let position = unit.queries.start + unit.first;
+    pack_rows(q, rows, d, d, height, packed_q);
+    out.clear();
+    out.resize(rows * d, 0.0);
+    scores.resize(rows * PAGE, 0.0);
+    state.clear();
+    state.resize(rows, (f32::NEG_INFINITY, 0.0));
+    let position = unit.position();
     let end = position + unit.count;
-    for (page, first_key) in unit.queries.pages.iter().zip((0..end).step_by(PAGE)) {
+    for (page, first_key) in unit.pages() {
+        let CellsRef::F32(cells) = page.cells else {
+            unreachable!("formats were compared. This is a bug.")
+        };
         let keys = PAGE.min(end - first_key);
-        let (k_panels, v_panels) = shape.head(page, unit.kv);
+        let (k_panels, v_panels) = head(cells, KvFormat::F32, d, unit.kv);
         for (t, left_km) in packed_q.chunks(height * d).enumerate() {
             for (p, panel) in k_panels
                 .chunks_exact(d * PANEL)
@@ -215,7 +239,7 @@ fn attend(isa: Isa, shape: KvShape, unit: &Unit<'_>) -> Vec<f32> {
             }
         }
         let visible = |row: usize| (position + row / group + 1).saturating_sub(first_key).min(keys);
-        for (row, (scores, state)) in scores.chunks_exact_mut(PAGE).zip(&mut state).enumerate() {
+        for (row, (scores, state)) in scores.chunks_exact_mut(PAGE).zip(&mut *state).enumerate() {
             let factor = probabilities(&mut scores[..keys], visible(row), state);
             if factor != 1.0 {
                 out[row * d..][..d]
@@ -223,7 +247,7 @@ fn attend(isa: Isa, shape: KvShape, unit: &Unit<'_>) -> Vec<f32> {
                     .for_each(|element| *element *= factor);
             }
         }
-        pack_rows(&scores, rows, keys, PAGE, height, &mut packed_p);
+        pack_rows(scores, rows, keys, PAGE, height, packed_p);
         for (t, left_km) in packed_p.chunks(height * keys).enumerate() {
             for (p, panel) in v_panels.chunks_exact(PAGE * PANEL).enumerate() {
                 let job = Tile {
@@ -238,16 +262,24 @@ fn attend(isa: Isa, shape: KvShape, unit: &Unit<'_>) -> Vec<f32> {
             }
         }
     }
-    for (out, (_, sum)) in out.chunks_exact_mut(d).zip(&state) {
+    let sums = state.iter().map(|(_, sum)| *sum);
+    write_out(out, d, sums, &mut unit.out);
+}
+
+/// Divides every row by its sum of weights.
+pub(crate) fn write_out(rows: &[f32], d: usize, sums: impl Iterator<Item = f32>, out: &mut [&mut [f32]]) {
+    let places = out.iter_mut().flat_map(|out| out.chunks_exact_mut(d));
+    for ((row, sum), place) in rows.chunks_exact(d).zip(sums).zip(places) {
         let inverse = 1.0 / sum;
-        out.iter_mut().for_each(|element| *element *= inverse);
+        for (place, element) in place.iter_mut().zip(row) {
+            *place = element * inverse;
+        }
     }
-    out
 }
 
 /// Turns the first `visible` scores of a page into weights under the running maximum and zeroes the others. `state`
 /// is (maximum, sum of weights); what was summed before has to be multiplied by the result.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma", "aarch64+neon"))]
 fn probabilities(scores: &mut [f32], visible: usize, state: &mut (f32, f32)) -> f32 {
     let (seen, hidden) = scores.split_at_mut(visible);
     hidden.fill(0.0);

@@ -1,24 +1,34 @@
 //! Rotary position embedding in the half-split ("NeoX") layout that Qwen3 uses.
 
-/// Cosines and sines for every position and frequency, computed in `f64`.
+use rayon::prelude::*;
+
+/// Positions below which waking another thread costs more than it saves.
+const FEW: usize = 64;
+
+/// Cosines and sines for every position and frequency.
 #[derive(Clone, Debug)]
 pub struct RopeTable {
     half: usize,
-    cos_sin: Vec<(f32, f32)>,
+    /// `[position, 2, half]`: the cosines of a position, then its sines.
+    cos_sin: Vec<f32>,
 }
 
 impl RopeTable {
-    /// A table for `positions` positions of heads of `head_dim` elements: angle `p * theta^(-2i / head_dim)`.
+    /// A table for `positions` positions of heads of `head_dim` elements: angle `p * theta^(-2i / head_dim)`, computed
+    /// in `f64`.
     pub fn new(positions: usize, head_dim: usize, theta: f64) -> Self {
         let half = head_dim / 2;
-        let mut cos_sin = Vec::with_capacity(positions * half);
-        for p in 0..positions {
-            for i in 0..half {
-                let angle = p as f64 * theta.powf(-2.0 * i as f64 / head_dim as f64);
-                cos_sin.push((angle.cos() as f32, angle.sin() as f32));
+        let frequency = |i: usize| theta.powf(-2.0 * i as f64 / head_dim as f64);
+        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        let mut table = Self::zeros(positions, half);
+        for (p, row) in table.cos_sin.chunks_exact_mut(2 * half.max(1)).enumerate() {
+            let (cos, sin) = row.split_at_mut(half);
+            for ((cos, sin), f) in cos.iter_mut().zip(sin).zip(&frequencies) {
+                let angle = p as f64 * f;
+                (*cos, *sin) = (angle.cos() as f32, angle.sin() as f32);
             }
         }
-        Self { half, cos_sin }
+        table
     }
 
     /// The rows of the table for `positions` alone, in the `f32` arithmetic of the reference implementation; row `i`
@@ -27,18 +37,46 @@ impl RopeTable {
         let half = head_dim / 2;
         let frequency = |i: usize| 1.0 / (theta as f32).powf((2 * i) as f32 / head_dim as f32);
         let frequencies: Vec<f32> = (0..half).map(frequency).collect();
-        let row = |p: usize| {
-            frequencies.iter().map(move |f| {
-                let (sin, cos) = (p as f32 * f).sin_cos();
-                (cos, sin)
-            })
+        let positions: Vec<usize> = positions.into_iter().collect();
+        let mut table = Self::zeros(positions.len(), half);
+        let fill = |(row, &p): (&mut [f32], &usize)| {
+            let (cos, sin) = row.split_at_mut(half);
+            for ((cos, sin), f) in cos.iter_mut().zip(sin).zip(&frequencies) {
+                (*sin, *cos) = (p as f32 * f).sin_cos();
+            }
         };
-        let cos_sin = positions.into_iter().flat_map(row).collect();
-        Self { half, cos_sin }
+        let width = 2 * half.max(1);
+        if positions.len() < FEW {
+            let rows = table.cos_sin.chunks_exact_mut(width);
+            rows.zip(&positions).for_each(fill);
+        } else {
+            let rows = table.cos_sin.par_chunks_exact_mut(width);
+            rows.zip(&positions).with_min_len(FEW / 2).for_each(fill);
+        }
+        table
     }
 
-    fn at(&self, position: usize) -> &[(f32, f32)] {
-        &self.cos_sin[position * self.half..(position + 1) * self.half]
+    fn zeros(positions: usize, half: usize) -> Self {
+        Self {
+            half,
+            cos_sin: vec![0.0; positions * 2 * half],
+        }
+    }
+
+    /// Elements of a head.
+    pub(crate) fn head_dim(&self) -> usize {
+        2 * self.half
+    }
+
+    /// Positions.
+    pub(crate) fn rows(&self) -> usize {
+        self.cos_sin.len() / (2 * self.half.max(1))
+    }
+
+    /// Cosines and sines of a row.
+    #[inline]
+    pub(crate) fn at(&self, row: usize) -> (&[f32], &[f32]) {
+        self.cos_sin[row * 2 * self.half..][..2 * self.half].split_at(self.half)
     }
 }
 
@@ -62,15 +100,21 @@ fn rotate(x: &mut [f32], heads: usize, positions: &[usize], table: &RopeTable, s
     let width = heads * table.half * 2;
     assert_eq!(x.len(), positions.len() * width, "rope: lengths do not fit");
     for (row, &position) in x.chunks_exact_mut(width).zip(positions) {
-        let angles = table.at(position);
+        let (cos, sin) = table.at(position);
         for head in row.chunks_exact_mut(table.half * 2) {
-            let (first, second) = head.split_at_mut(table.half);
-            for ((a, b), (cos, sin)) in first.iter_mut().zip(second).zip(angles) {
-                let (x, y, sin) = (*a, *b, sin * sign);
-                *a = x * cos - y * sin;
-                *b = y * cos + x * sin;
-            }
+            rotate_head(head, cos, sin, sign);
         }
+    }
+}
+
+/// Rotates one head in place.
+#[inline(always)]
+pub(crate) fn rotate_head(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+    let (first, second) = head.split_at_mut(cos.len());
+    for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+        let (x, y, sin) = (*a, *b, sin * sign);
+        *a = x * cos - y * sin;
+        *b = y * cos + x * sin;
     }
 }
 

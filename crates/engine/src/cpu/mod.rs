@@ -20,7 +20,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rewardanything_kernels as kernels;
 use rewardanything_kernels::{
-    Activations, Isa, KvShape, Numerics, PAGE, PackedMatrix, PagedQueries, RopeTable,
+    Activations, Format, HeadNorm, Isa, KvFormat, KvShape, NewTokens, Numerics, PAGE, PackedMatrix, PageRef,
+    PagedQueries, RopeTable,
 };
 
 use crate::{Config, EngineError, Weights};
@@ -122,7 +123,17 @@ impl CpuModel {
 
     /// A row that has seen nothing yet.
     pub fn sequence(&self) -> Sequence {
-        Sequence::new(self.kv_shape(), self.layers.len())
+        Sequence::new(self.kv_shape(), self.kv_format(), self.layers.len())
+    }
+
+    /// Keys and values are as precise as the weights that made them.
+    fn kv_format(&self) -> KvFormat {
+        let wide = |format| matches!(format, Format::F32 | Format::F16);
+        if self.layers.iter().flat_map(Layer::formats).all(wide) {
+            KvFormat::F32
+        } else {
+            KvFormat::of(self.isa, self.numerics)
+        }
     }
 
     fn kv_shape(&self) -> KvShape {
@@ -203,7 +214,6 @@ impl CpuModel {
         scratch: &mut Scratch,
     ) {
         let shape = self.kv_shape();
-        let eps = self.config.rms_norm_eps as f32;
         let Scratch {
             q_thd,
             k_tnd,
@@ -222,29 +232,28 @@ impl CpuModel {
         layer.q.add_bias(q_thd);
         layer.k.add_bias(k_tnd);
         layer.v.add_bias(v_tnd);
-        let rows: Vec<usize> = (0..t).collect();
-        let turn = |x: &mut Vec<f32>, norm_d: &[f32], heads: usize| {
-            let mut turned = vec![0f32; x.len()];
-            let mut inverse = vec![0f32; x.len() / norm_d.len()];
-            kernels::rms_norm_forward(x, norm_d, eps, &mut turned, &mut inverse);
-            kernels::rope_forward(&mut turned, heads, &rows, rope);
-            *x = turned;
+        let norm = |weight| HeadNorm {
+            weight,
+            eps: self.config.rms_norm_eps as f32,
+            rope,
         };
-        turn(q_thd, &layer.q_norm_d, shape.heads);
-        turn(k_tnd, &layer.k_norm_d, shape.kv_heads);
+        kernels::norm_rope(q_thd, shape.heads, norm(&layer.q_norm_d));
         let (width, kv_width) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
-        let mut new = k_tnd.chunks_exact(kv_width).zip(v_tnd.chunks_exact(kv_width));
+        let mut row = 0;
+        let mut new = Vec::with_capacity(parts.len());
         for (part, &start) in parts.iter_mut().zip(starts) {
-            for (position, (k, v)) in (start..).zip(new.by_ref().take(part.tokens.len())) {
-                shape.write(
-                    part.sequence.page_mut(index, position / PAGE),
-                    position % PAGE,
-                    k,
-                    v,
-                );
-            }
+            let end = row + part.tokens.len();
+            new.push(NewTokens {
+                start,
+                row,
+                k: &k_tnd[row * kv_width..end * kv_width],
+                v: &v_tnd[row * kv_width..end * kv_width],
+                pages: part.sequence.pages_mut(index, start / PAGE),
+            });
+            row = end;
         }
-        let pages: Vec<Vec<&[f32]>> = parts.iter().map(|part| part.sequence.pages(index)).collect();
+        kernels::remember(shape, norm(&layer.k_norm_d), &mut new);
+        let pages: Vec<Vec<PageRef<'_>>> = parts.iter().map(|part| part.sequence.pages(index)).collect();
         let mut rest = q_thd.as_slice();
         let mut queries = Vec::with_capacity(parts.len());
         for ((part, &start), pages) in parts.iter().zip(starts).zip(&pages) {

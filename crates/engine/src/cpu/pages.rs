@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
-use rewardanything_kernels::{KvShape, PAGE};
+use rewardanything_kernels as kernels;
+use rewardanything_kernels::{KvFormat, KvShape, PAGE, PageMut, PageRef};
 
 /// The keys and values of [`PAGE`] positions, layer after layer.
-pub(crate) type Page = Arc<Vec<f32>>;
+pub(crate) type Page = Arc<kernels::Page>;
 
 /// The cache of one row. A clone shares all pages; a page is copied when one of its owners writes to it.
 #[derive(Debug, Clone)]
 pub struct Sequence {
-    layer_len: usize,
+    shape: KvShape,
+    format: KvFormat,
     layers: usize,
     len: usize,
     pages: Vec<Page>,
 }
 
 impl Sequence {
-    pub(crate) fn new(shape: KvShape, layers: usize) -> Self {
+    pub(crate) fn new(shape: KvShape, format: KvFormat, layers: usize) -> Self {
         Self {
-            layer_len: shape.page_len(),
+            shape,
+            format,
             layers,
             len: 0,
             pages: Vec::new(),
@@ -37,7 +40,7 @@ impl Sequence {
 
     /// Bytes of one page.
     pub(crate) fn page_bytes(&self) -> usize {
-        self.layer_len * self.layers * size_of::<f32>()
+        kernels::Page::bytes_of(self.shape, self.format, self.layers)
     }
 
     pub(crate) fn all_pages(&self) -> &[Page] {
@@ -61,21 +64,18 @@ impl Sequence {
         for page in self.pages.iter_mut().skip(first) {
             Arc::make_mut(page);
         }
-        let elements = self.layer_len * self.layers;
-        self.pages
-            .resize_with(self.len.div_ceil(PAGE), || Arc::new(vec![0f32; elements]));
+        let page = || Arc::new(kernels::Page::new(self.shape, self.format, self.layers));
+        self.pages.resize_with(self.len.div_ceil(PAGE), page);
     }
 
-    pub(crate) fn page_mut(&mut self, layer: usize, page: usize) -> &mut [f32] {
-        let page =
-            Arc::get_mut(&mut self.pages[page]).expect("`extend` has made it this row's own. This is a bug.");
-        &mut page[layer * self.layer_len..][..self.layer_len]
+    /// One layer of the pages from number `first` on, which `extend` has made this row's own.
+    pub(crate) fn pages_mut(&mut self, layer: usize, first: usize) -> Vec<PageMut<'_>> {
+        let own = |page| Arc::get_mut(page).expect("`extend` has made it this row's own. This is a bug.");
+        let pages = self.pages[first..].iter_mut().map(own);
+        pages.map(|page| page.layer_mut(layer)).collect()
     }
 
-    pub(crate) fn pages(&self, layer: usize) -> Vec<&[f32]> {
-        self.pages
-            .iter()
-            .map(|page| &page[layer * self.layer_len..][..self.layer_len])
-            .collect()
+    pub(crate) fn pages(&self, layer: usize) -> Vec<PageRef<'_>> {
+        self.pages.iter().map(|page| page.layer(layer)).collect()
     }
 }

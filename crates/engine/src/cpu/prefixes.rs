@@ -186,7 +186,7 @@ impl PrefixCache {
 
 #[cfg(test)]
 mod tests {
-    use rewardanything_kernels::KvShape;
+    use rewardanything_kernels::{KvFormat, KvShape};
 
     use super::*;
 
@@ -197,7 +197,7 @@ mod tests {
     };
 
     fn row(tokens: usize) -> Sequence {
-        let mut row = Sequence::new(SHAPE, 1);
+        let mut row = Sequence::new(SHAPE, KvFormat::F32, 1);
         row.extend(tokens);
         row
     }
@@ -223,7 +223,7 @@ mod tests {
         check(&prompt(30, 4, 200), 30);
         check(&prompt(0, 9, 200), 0);
         check(&[], 0);
-        let mut fresh = Sequence::new(SHAPE, 1);
+        let mut fresh = Sequence::new(SHAPE, KvFormat::F32, 1);
         cache.restore(&prompt(100, 4, 200), &mut fresh);
         assert_eq!((fresh.len(), cache.hits()), (100, 100));
     }
@@ -235,7 +235,7 @@ mod tests {
         for own in 1..=3 {
             cache.insert(&prompt(0, own, 40), &row(40));
         }
-        cache.restore(&prompt(0, 1, 40), &mut Sequence::new(SHAPE, 1));
+        cache.restore(&prompt(0, 1, 40), &mut Sequence::new(SHAPE, KvFormat::F32, 1));
         cache.insert(&prompt(0, 4, 40), &row(40));
         let kept = |own: u32| cache.matching(&prompt(0, own, 40)) > 0;
         assert_eq!([1, 2, 3, 4].map(kept), [true, false, true, true]);
