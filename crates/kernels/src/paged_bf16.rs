@@ -242,10 +242,10 @@ fn raise(state: &mut State, max: f32, coefficient: f32, out: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn avx512(d: usize, job: Softmax<'_>) {
     use std::arch::x86_64::{
-        _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps,
-        _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_loadu_ps, _mm512_maskz_scalef_ps,
-        _mm512_max_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+        __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm512_add_ps, _mm512_and_si512,
+        _mm512_castsi512_ps, _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_loadu_ps,
+        _mm512_maskz_scalef_ps, _mm512_max_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_set1_epi32,
+        _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
     };
     const VECTORS: usize = PAGE / LANES;
     let coefficient = _mm512_set1_ps(job.coefficient);
@@ -283,7 +283,7 @@ unsafe fn avx512(d: usize, job: Softmax<'_>) {
         let mut sums = unsafe { _mm512_loadu_ps(state.sums.as_ptr()) };
         for (pair, weights) in weights.as_chunks::<2>().0.iter().enumerate() {
             // SAFETY: 64 bytes are 64 bytes.
-            let narrow = unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(weights[1], weights[0])) };
+            let narrow: __m512i = unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(weights[1], weights[0])) };
             sums = _mm512_add_ps(sums, _mm512_castsi512_ps(_mm512_slli_epi32::<16>(narrow)));
             sums = _mm512_add_ps(sums, _mm512_castsi512_ps(_mm512_and_si512(narrow, upper)));
             let to = job

@@ -6,7 +6,7 @@
 
 use crate::isa::{Isa, Numerics};
 use crate::tile::PANEL;
-use crate::tile_bf16::to_bf16;
+use crate::tile_bf16::row_to_bf16;
 
 /// Tokens of a page.
 pub const PAGE: usize = 64;
@@ -227,16 +227,23 @@ impl PageMut<'_> {
                 let (len, both) = lengths(KvFormat::Bf16, d);
                 let (keys, values) = cells[head * both..][..both].split_at_mut(len);
                 let panel = &mut keys[slot / PANEL * (len / PAGE) * PANEL..][..len / PAGE * PANEL];
-                let pairs = panel.as_chunks_mut::<{ 2 * PANEL }>().0;
-                for (place, pair) in pairs.iter_mut().zip(key.chunks(2)) {
-                    for (place, &element) in place[slot % PANEL * 2..].iter_mut().zip(pair) {
-                        *place = to_bf16(element);
+                let isa = Isa::active();
+                // Rounded in vectors first: the places are too far apart for that.
+                let mut narrow = [0u16; 2 * PANEL];
+                for (places, elements) in panel.chunks_mut(2 * PANEL * PANEL).zip(key.chunks(2 * PANEL)) {
+                    narrow.fill(0);
+                    row_to_bf16(isa, elements, &mut narrow[..elements.len()]);
+                    let places = places.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut();
+                    for (place, pair) in places.zip(narrow.as_chunks::<2>().0) {
+                        place[slot % PANEL * 2..][..2].copy_from_slice(pair);
                     }
                 }
                 for (panel, elements) in values.chunks_exact_mut(PAGE * PANEL).zip(value.chunks(PANEL)) {
+                    row_to_bf16(isa, elements, &mut narrow[..elements.len()]);
                     let pair = &mut panel[slot / 2 * 2 * PANEL..][..2 * PANEL];
-                    for (place, &element) in pair.as_chunks_mut::<2>().0.iter_mut().zip(elements) {
-                        place[slot % 2] = to_bf16(element);
+                    let places = pair.as_chunks_mut::<2>().0.iter_mut();
+                    for (place, &element) in places.zip(&narrow[..elements.len()]) {
+                        place[slot % 2] = element;
                     }
                 }
             }
