@@ -7,8 +7,8 @@
 //! there.
 //!
 //! Everything runs on plain threads: `Generate` is a blocking seam, and a thread for each request in flight costs less
-//! than a second runtime. Nothing is read from the environment and nothing is printed; what a caller should be told
-//! comes as values ([`Pool::take_notes`]).
+//! than a second runtime. Nothing is printed, and nothing is read from the environment but the usual variables of proxies;
+//! what a caller should be told comes as values ([`Pool::take_notes`]).
 
 mod address;
 mod bucket;

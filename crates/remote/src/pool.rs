@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng as _;
+use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob};
 
@@ -311,7 +311,9 @@ impl Pool {
                     if wait >= left {
                         return Err(self.too_late(run));
                     }
-                    thread::sleep(wait);
+                    // Everybody waits for the same moment; a little later each, they do not arrive as one.
+                    let spread: f64 = lock(&self.random).random();
+                    thread::sleep(wait + (wait / 10).mul_f64(spread));
                 }
             }
         }
