@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rewardanything_remote::ModelId;
 
 use crate::value::{NamedText, Text};
 
@@ -111,10 +112,9 @@ pub(crate) struct JudgeArgs {
     /// Like --resume, but items that failed are judged again
     #[arg(long, requires = "input")]
     pub(crate) retry_failed: bool,
-    /// How many items are judged at once
-    #[arg(long, value_name = "N", default_value = "8", requires = "input",
-        value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) batch: u16,
+    /// How many items are judged at once; without it 8, and four times --concurrency where the judge is a server
+    #[arg(long, value_name = "N", requires = "input", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Option<u16>,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -124,11 +124,12 @@ pub(crate) struct JudgeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Judge")]
 pub(crate) struct ModelArgs {
-    /// `nano`, the model inside this program, a folder in the Hugging Face layout, or a GGUF file
+    /// `nano`, the model inside this program; a folder in the Hugging Face layout; a GGUF file; the URL of an
+    /// OpenAI-compatible server, or several with commas between; or the id of a model that `model pull` has fetched
     #[arg(
         short,
         long,
-        value_name = "nano|FOLDER|FILE.gguf",
+        value_name = "nano|FOLDER|FILE.gguf|URL|ID",
         env = "REWARDANYTHING_MODEL",
         default_value = "nano"
     )]
@@ -164,6 +165,31 @@ pub(crate) struct ModelArgs {
     /// profile says
     #[arg(long, value_name = "constrained|branches|free")]
     pub(crate) decoding: Option<DecodingArg>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// How a judge behind a URL is asked.
+///
+/// Keys come from the environment: REWARDANYTHING_API_KEY, else OPENAI_API_KEY for api.openai.com alone.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Judges behind a URL (with a key: REWARDANYTHING_API_KEY)")]
+pub(crate) struct ServerArgs {
+    /// The model to ask the server for. Without it, the only one that it serves
+    #[arg(long, value_name = "NAME")]
+    pub(crate) served_model: Option<String>,
+    /// The most requests at a time, over all servers
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) concurrency: u16,
+    /// How many seconds a request may take, repetitions included
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: u32,
+    /// The most requests in any minute
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) requests_per_minute: Option<u64>,
+    /// The most tokens in any minute, read and written
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tokens_per_minute: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -316,17 +342,39 @@ Example:
 pub(crate) enum ModelCommand {
     /// Print what a model is
     Info {
-        /// `nano`, a folder in the Hugging Face layout, or a GGUF file
-        #[arg(value_name = "nano|FOLDER|FILE.gguf")]
+        /// `nano`, a folder in the Hugging Face layout, a GGUF file, or the id of a model that was fetched
+        #[arg(value_name = "nano|FOLDER|FILE.gguf|ID")]
         model: String,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
+    /// List the models at hand: the one inside this program, and those that were fetched
+    List {
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model from a hub
+    #[command(after_help = PULL_HELP)]
+    Pull {
+        /// The model: all that a judge needs of it, or one GGUF file
+        #[arg(value_name = "ORG/NAME[@REVISION][:FILE.gguf]")]
+        model: ModelId,
+    },
     /// Write a model as one GGUF file
     #[command(after_help = CONVERT_HELP)]
     Convert(ConvertArgs),
 }
+
+const PULL_HELP: &str = "\
+The model goes into the cache that other programs of this kind share. A transfer that was cut is gone on with, and
+every file is held to its hash. The environment says where: HF_ENDPOINT (the hub), HF_HOME or HF_HUB_CACHE (the
+cache), HF_TOKEN (for gated models), HF_HUB_OFFLINE (1 forbids fetching).
+
+Example:
+  rewardanything model pull Qwen/Qwen3-0.6B
+  rewardanything judge --model Qwen/Qwen3-0.6B --input items.jsonl --output verdicts.jsonl";
 
 const CONVERT_HELP: &str = "\
 The file holds the weights, the tokenizer, the chat template and the model's judge.toml; programs that read GGUF
@@ -339,8 +387,8 @@ Example:
 /// `model convert`: a folder as one file.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// `nano`, a folder in the Hugging Face layout, or a GGUF file
-    #[arg(value_name = "nano|FOLDER|FILE.gguf")]
+    /// `nano`, a folder in the Hugging Face layout, a GGUF file, or the id of a model that was fetched
+    #[arg(value_name = "nano|FOLDER|FILE.gguf|ID")]
     pub(crate) model: String,
     /// The file to write; one that exists is never overwritten
     #[arg(value_name = "OUTPUT.gguf")]

@@ -62,10 +62,12 @@ pub(crate) fn run(args: &JudgeArgs, input: &Path, output: &Path) -> Result<Outco
 
     let judge = speaker.judge();
     let bar = progress(todo.len(), to_stdout);
+    let size = args.batch.map_or(speaker.batch(), usize::from);
     let mut todo = todo.into_iter().peekable();
     while todo.peek().is_some() {
-        let chunk: Vec<_> = todo.by_ref().take(usize::from(args.batch)).collect();
+        let chunk: Vec<_> = todo.by_ref().take(size).collect();
         let records = judge_chunk(&judge, chunk, &speaker);
+        bar.suspend(|| speaker.report_notes());
         bar.inc(records.len() as u64);
         for (_, record) in &records {
             tally.add(record);

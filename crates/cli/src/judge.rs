@@ -34,6 +34,7 @@ fn one(args: &JudgeArgs) -> Result<Outcome> {
     let judgment = judge.judge(&request);
     let outcome = Outcome::of(judgment.verdict.is_ok());
     let spent = start.elapsed();
+    speaker.report_notes();
     let mut out = io::stdout().lock();
     if args.json {
         let mut record = record(None, &request, &judgment, &speaker);

@@ -7,6 +7,7 @@ mod args;
 mod batch;
 mod convert;
 mod data;
+mod hub;
 mod info;
 mod items;
 mod judge;
@@ -61,6 +62,8 @@ fn main() -> ExitCode {
             stop_after,
         }) => train_sft(&config, resume, stop_after),
         Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
+        Command::Model(ModelCommand::List { json }) => hub::list(json),
+        Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),
         Command::Model(ModelCommand::Convert(args)) => convert::run(&args),
     };
     match outcome {

@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{Decoding, Generate as _, Judge, Profile, Repeats, ThinkingPolicy};
+use rewardanything_core::{Decoding, Generate, Judge, Profile, Repeats, ThinkingPolicy};
 use rewardanything_engine::{EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles};
+use rewardanything_remote::{Address, ModelId, Pool, Settings};
 
-use crate::args::{DecodingArg, ModelArgs, Thinking};
+use crate::args::{DecodingArg, ModelArgs, ServerArgs, Thinking};
+use crate::hub;
+use crate::table;
 
 /// The name of the model inside this program.
 pub(crate) const NANO: &str = "nano";
@@ -15,21 +19,55 @@ pub(crate) const NANO: &str = "nano";
 /// A model, how it is spoken to, and the seed of the order it sees responses in.
 #[derive(Debug)]
 pub(crate) struct Speaker {
-    model: LocalModel,
+    model: Model,
     profile: Profile,
     seed: u64,
     repeats: Repeats,
 }
 
+/// A model here, or one behind URLs.
+#[derive(Debug)]
+enum Model {
+    Local(Box<LocalModel>),
+    Remote { pool: Box<Pool>, concurrency: usize },
+}
+
+impl Model {
+    fn generate(&self) -> &dyn Generate {
+        match self {
+            Model::Local(model) => model.as_ref(),
+            Model::Remote { pool, .. } => pool.as_ref(),
+        }
+    }
+}
+
 impl Speaker {
+    /// How many items to judge at once, where nobody says.
+    pub(crate) fn batch(&self) -> usize {
+        match &self.model {
+            Model::Local(_) => 8,
+            // Enough to keep every place filled until the slowest of a batch are left.
+            Model::Remote { concurrency, .. } => 4 * concurrency,
+        }
+    }
+
+    /// Says what a server turned out not to take.
+    pub(crate) fn report_notes(&self) {
+        if let Model::Remote { pool, .. } = &self.model {
+            for note in pool.take_notes() {
+                eprintln!("note: {}", table::plain(&note));
+            }
+        }
+    }
+
     /// The judge that these settings describe.
     pub(crate) fn judge(&self) -> Judge<'_> {
-        Judge::new(&self.model, self.profile.clone(), self.seed).with_repeats(self.repeats)
+        Judge::new(self.model.generate(), self.profile.clone(), self.seed).with_repeats(self.repeats)
     }
 
     /// The model's name, as records bear it.
     pub(crate) fn name(&self) -> &str {
-        self.model.name()
+        self.model.generate().name()
     }
 }
 
@@ -49,10 +87,19 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
              take them from an installed one"
         );
     }
-    let model = load(&args.model)?;
-    let profile = named
-        .or_else(|| model.profile().cloned())
-        .unwrap_or_else(Profile::rewardanything);
+    let (model, own) = match Source::of(&args.model)? {
+        Source::Urls(urls) => {
+            let concurrency = usize::from(args.server.concurrency);
+            let pool = Box::new(connect(&urls, &args.server)?);
+            (Model::Remote { pool, concurrency }, None)
+        }
+        _ => {
+            let model = load(&args.model)?;
+            let own = model.profile().cloned();
+            (Model::Local(Box::new(model)), own)
+        }
+    };
+    let profile = named.or(own).unwrap_or_else(Profile::rewardanything);
     let profile = adjust(profile, system, args);
     ensure!(
         args.samples == 1 || profile.sampling.temperature > 0.0,
@@ -76,32 +123,96 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
     })
 }
 
-/// Loads a model by the name, folder or file given to `--model`.
+/// What `--model` may mean, in the order in which it is tried.
+#[derive(Debug)]
+enum Source {
+    Nano,
+    Folder,
+    Gguf,
+    Urls(Vec<Address>),
+    Cached(ModelId),
+}
+
+impl Source {
+    fn of(name: &str) -> Result<Self> {
+        if name == NANO {
+            return Ok(Source::Nano);
+        }
+        if Path::new(name).is_dir() {
+            return Ok(Source::Folder);
+        }
+        if Path::new(name).is_file() {
+            return Ok(Source::Gguf);
+        }
+        if name.contains("://") {
+            let urls = name.split(',').map(Address::parse).collect::<Result<_, _>>();
+            return Ok(Source::Urls(urls.context("--model")?));
+        }
+        match name.parse() {
+            Ok(id) => Ok(Source::Cached(id)),
+            Err(_) => bail!(
+                "no model is called {name:?}: expected `{NANO}`, a folder that holds config.json, a GGUF file, a URL \
+                 http://HOST:PORT, or the id ORG/NAME of a model that was fetched"
+            ),
+        }
+    }
+}
+
+fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
+    let settings = Settings {
+        served_model: args.served_model.clone(),
+        concurrency: usize::from(args.concurrency),
+        timeout: Duration::from_secs(u64::from(args.timeout)),
+        requests_per_minute: args.requests_per_minute,
+        tokens_per_minute: args.tokens_per_minute,
+        // Only the lengths of waits depend on it.
+        jitter_seed: u64::from(std::process::id()),
+    };
+    Ok(Pool::connect(urls.to_vec(), &hub::keys(), settings)?)
+}
+
+/// Loads a model by the name, folder, file or id given to `--model`.
 ///
 /// # Errors
-/// There is no such model, or it is unusable; the message names the file, field or tensor.
+/// There is no such model here, or it is unusable; the message names the file, field or tensor.
 pub(crate) fn load(name: &str) -> Result<LocalModel> {
     let files = files(name)?;
     LocalModel::load(files, &LoadOptions::default()).with_context(|| format!("cannot load the model {name}"))
 }
 
-/// The files of a model by the name, folder or file given to `--model`.
+/// The files of a model by the name, folder, file or id given to `--model`.
 ///
 /// # Errors
 /// As [`load`].
 pub(crate) fn files(name: &str) -> Result<ModelFiles<'static>> {
-    let opened = if name == NANO {
-        nano()
-    } else if Path::new(name).is_dir() {
-        // The model bears the folder's name, which `.` and `..` do not tell.
-        let folder = Path::new(name).canonicalize();
-        ModelFiles::from_folder(&folder.with_context(|| format!("cannot read {name}"))?)
-    } else {
-        ensure!(
-            Path::new(name).is_file(),
-            "no model is called {name:?}: expected `{NANO}`, a folder that holds config.json, or a GGUF file"
-        );
-        ModelFiles::from_gguf(Path::new(name))
+    let opened = match Source::of(name)? {
+        Source::Nano => nano(),
+        Source::Folder => {
+            // The model bears the folder's name, which `.` and `..` do not tell.
+            let folder = Path::new(name).canonicalize();
+            ModelFiles::from_folder(&folder.with_context(|| format!("cannot read {name}"))?)
+        }
+        Source::Gguf => ModelFiles::from_gguf(Path::new(name)),
+        Source::Urls(_) => bail!("{name} is a server: its files are not here"),
+        Source::Cached(id) => {
+            let hub = hub::from_environment()?;
+            let path = hub.find(&id).with_context(|| {
+                format!(
+                    "no model is called {name:?}: it is neither `{NANO}`, nor a folder, a GGUF file or a URL, and the \
+                     cache {} does not hold it; `rewardanything model pull {id}` fetches it",
+                    hub.cache.display()
+                )
+            })?;
+            let files = match id.gguf() {
+                Some(_) => ModelFiles::from_gguf(&path),
+                None => ModelFiles::from_folder(&path),
+            };
+            // The folder of a snapshot is called by its commit, which tells a reader of records nothing.
+            files.map(|files| ModelFiles {
+                name: id.to_string(),
+                ..files
+            })
+        }
     };
     opened.with_context(|| format!("cannot load the model {name}"))
 }
@@ -184,6 +295,13 @@ mod tests {
             max_new_tokens: None,
             thinking: None,
             decoding: None,
+            server: ServerArgs {
+                served_model: None,
+                concurrency: 16,
+                timeout: 300,
+                requests_per_minute: None,
+                tokens_per_minute: None,
+            },
         }
     }
 

@@ -118,7 +118,35 @@ pub enum GenerateError {
         /// Tokens the model can hold.
         context: usize,
     },
-    /// Whatever went wrong behind the seam, in its own words.
+    /// As [`GenerateError::PromptTooLong`], from a server that gives no numbers.
+    #[error("{endpoint} says that the prompt is too long: {message}")]
+    Overlong {
+        /// Who was asked.
+        endpoint: String,
+        /// The server's words.
+        message: String,
+    },
+    /// A server answered, and refused.
+    #[error("{endpoint} answered {status}: {message}")]
+    Refused {
+        /// Who was asked.
+        endpoint: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// There was no answer in time.
+    #[error("no answer within {seconds} s after {attempts} attempts; the last one: {last}")]
+    Deadline {
+        /// How long the job might take.
+        seconds: u64,
+        /// How often it was sent.
+        attempts: u32,
+        /// What became of the last attempt.
+        last: String,
+    },
+    /// Whatever else went wrong behind the seam, in its own words.
     #[error("{0}")]
     Backend(String),
 }

@@ -86,6 +86,13 @@ fn tensors_stay_in_engine_and_train() {
 }
 
 #[test]
+fn http_and_downloads_stay_in_remote() {
+    for client in ["ureq", "reqwest", "hyper", "hf-hub", "ring", "rustls"] {
+        only(client, &["remote"]);
+    }
+}
+
+#[test]
 fn the_command_alone_reports_errors_loosely() {
     only("anyhow", &["cli"]);
     only("clap", &["cli"]);
@@ -125,6 +132,7 @@ fn core_and_principles_are_pure() {
             "tokenizers",
             "rayon",
             "flate2",
+            "ureq",
         ] {
             assert!(
                 !dependencies(manifest).contains(&runtime),
@@ -150,6 +158,7 @@ fn arrows_point_down() {
     check("core", &[]);
     check("kernels", &[]);
     check("principles", &["core"]);
+    check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
     check("train", &["core", "kernels", "principles", "engine"]);
 }

@@ -1,0 +1,7 @@
+//! The crate against real sockets.
+
+mod hub;
+mod llama;
+mod pool;
+mod recorded;
+mod server;
