@@ -165,8 +165,33 @@ pub(crate) struct ModelArgs {
     /// profile says
     #[arg(long, value_name = "constrained|branches|free")]
     pub(crate) decoding: Option<DecodingArg>,
+    /// The most tokens of thinking before it is closed and the verdict begins. Without it, as the profile says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) thinking_tokens: Option<u32>,
+    /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine never do, to the
+    /// last bit: not on the batch, nor on what was read before
+    #[arg(long)]
+    pub(crate) deterministic: bool,
+    #[command(flatten)]
+    pub(crate) local: LocalArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// How a judge on this machine computes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Judges on this machine")]
+pub(crate) struct LocalArgs {
+    /// Multiply in 32-bit numbers, as the reference does. Without it, weights of 16 bits and fewer are multiplied as
+    /// bf16 where the processor has instructions for it, which is several times as fast
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Threads that compute; 0 means one for each processor
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) threads: u16,
+    /// Memory for the beginnings of prompts that later prompts may share, in MiB
+    #[arg(long, value_name = "MIB", default_value = "256")]
+    pub(crate) prefix_cache: u32,
 }
 
 /// How a judge behind a URL is asked.

@@ -8,6 +8,7 @@ use rewardanything_core::{Generate as _, Profile};
 use rewardanything_engine::ModelFiles;
 
 use crate::Outcome;
+use crate::args::LocalArgs;
 use crate::models;
 use crate::table::pad;
 
@@ -18,7 +19,7 @@ use crate::table::pad;
 pub(crate) fn run(model: &str, json: bool) -> Result<Outcome> {
     let files = models::files(model)?;
     let stored = stored(&files)?;
-    let model = models::load(model)?;
+    let model = models::load(model, &LocalArgs::default())?;
     let config = model.config();
     let profile = model
         .profile()

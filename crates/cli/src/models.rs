@@ -1,15 +1,18 @@
 //! `--model`, `--profile` and their companions become a judge.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_core::{Decoding, Generate, Judge, Profile, Repeats, ThinkingPolicy};
-use rewardanything_engine::{EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles};
+use rewardanything_engine::{
+    BackendOptions, EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles, Numerics,
+};
 use rewardanything_remote::{Address, ModelId, Pool, Settings};
 
-use crate::args::{DecodingArg, ModelArgs, ServerArgs, Thinking};
+use crate::args::{DecodingArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
 use crate::hub;
 use crate::table;
 
@@ -89,12 +92,17 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
     }
     let (model, own) = match Source::of(&args.model)? {
         Source::Urls(urls) => {
+            ensure!(
+                !args.deterministic,
+                "--deterministic: what a server computes may depend on what it computes beside it; judge on this \
+                 machine, or leave the flag out"
+            );
             let concurrency = usize::from(args.server.concurrency);
             let pool = Box::new(connect(&urls, &args.server)?);
             (Model::Remote { pool, concurrency }, None)
         }
         _ => {
-            let model = load(&args.model)?;
+            let model = load(&args.model, &args.local)?;
             let own = model.profile().cloned();
             (Model::Local(Box::new(model)), own)
         }
@@ -175,9 +183,21 @@ fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
 ///
 /// # Errors
 /// There is no such model here, or it is unusable; the message names the file, field or tensor.
-pub(crate) fn load(name: &str) -> Result<LocalModel> {
+pub(crate) fn load(name: &str, args: &LocalArgs) -> Result<LocalModel> {
     let files = files(name)?;
-    LocalModel::load(files, &LoadOptions::default()).with_context(|| format!("cannot load the model {name}"))
+    let options = LoadOptions {
+        backend: BackendOptions::Kernels {
+            numerics: if args.exact {
+                Numerics::Exact
+            } else {
+                Numerics::Native
+            },
+            threads: usize::from(args.threads),
+            prefix_cache_bytes: (args.prefix_cache as usize) << 20,
+        },
+        ..LoadOptions::default()
+    };
+    LocalModel::load(files, &options).with_context(|| format!("cannot load the model {name}"))
 }
 
 /// The files of a model by the name, folder, file or id given to `--model`.
@@ -256,6 +276,9 @@ fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Pro
     if let Some(limit) = args.max_new_tokens {
         profile.sampling.max_new_tokens = limit;
     }
+    if let Some(budget) = args.thinking_tokens {
+        profile.thinking_tokens = NonZeroUsize::new(budget as usize);
+    }
     match args.thinking {
         Some(Thinking::Off) => profile.thinking = ThinkingPolicy::Off,
         Some(Thinking::On) if profile.thinking == ThinkingPolicy::Off => {
@@ -295,6 +318,9 @@ mod tests {
             max_new_tokens: None,
             thinking: None,
             decoding: None,
+            thinking_tokens: None,
+            deterministic: false,
+            local: LocalArgs::default(),
             server: ServerArgs {
                 served_model: None,
                 concurrency: 16,
@@ -313,11 +339,13 @@ mod tests {
         let flags = ModelArgs {
             seed: Some(7),
             max_new_tokens: Some(9),
+            thinking_tokens: Some(5),
             temperature: Some(0.5),
             ..args()
         };
         let adjusted = adjust(given.clone(), Some("\nJudge.\n".to_owned()), &flags);
         assert_eq!((adjusted.sampling.seed, adjusted.sampling.max_new_tokens), (7, 9));
+        assert_eq!(adjusted.thinking_tokens, NonZeroUsize::new(5));
         assert_eq!(adjusted.sampling.temperature, 0.5);
         assert_eq!(adjusted.system, "\nJudge.\n", "taken byte for byte");
         assert_eq!((adjusted.order, adjusted.name), (given.order, given.name));
@@ -402,6 +430,14 @@ mod tests {
                 ..args()
             },
             "--samples 2: at temperature 0",
+        );
+        check(
+            ModelArgs {
+                model: "http://127.0.0.1:1".to_owned(),
+                deterministic: true,
+                ..args()
+            },
+            "--deterministic",
         );
         check(
             ModelArgs {

@@ -67,7 +67,7 @@ impl Layer {
 
 impl Linear {
     /// The product that writes into `out`; its bias is still to be added.
-    pub(super) fn into_product<'a>(&'a self, out: &'a mut Vec<f32>, rows: usize) -> Product<'a> {
+    pub(super) fn product_in<'a>(&'a self, out: &'a mut Vec<f32>, rows: usize) -> Product<'a> {
         // What the buffer held is written over.
         out.resize(rows * self.weight.outputs(), 0.0);
         Product {

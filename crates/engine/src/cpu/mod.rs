@@ -224,9 +224,9 @@ impl CpuModel {
         } = scratch;
         let t = normed.rows();
         let mut products = [
-            layer.q.into_product(q_thd, t),
-            layer.k.into_product(k_tnd, t),
-            layer.v.into_product(v_tnd, t),
+            layer.q.product_in(q_thd, t),
+            layer.k.product_in(k_tnd, t),
+            layer.v.product_in(v_tnd, t),
         ];
         kernels::products(normed, &mut products);
         layer.q.add_bias(q_thd);
