@@ -30,6 +30,7 @@ pub mod paged;
 pub mod rope;
 mod tile;
 mod tile_bf16;
+mod tile_int8;
 mod widen;
 pub mod xent;
 
