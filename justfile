@@ -35,3 +35,10 @@ build:
 # The figures of BENCHMARKS.md, on the response files given.
 bench *FILES:
     tools/bench.sh {{FILES}}
+
+# The kernels' tests under AddressSanitizer, and under valgrind, which knows of no set beyond AVX2.
+sanitize:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test -p rewardanything-kernels --tests \
+        --target x86_64-unknown-linux-gnu --target-dir target/sanitize
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9" cargo test \
+        -p rewardanything-kernels --tests --target x86_64-unknown-linux-gnu -- --skip amx --test-threads=1

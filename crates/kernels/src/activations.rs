@@ -1,6 +1,6 @@
 //! The left side of products, converted once and read by any number of them.
 //!
-//! Rows lie in chunks of [`CHUNK`], a chunk in strips of inputs, so that what an inner loop reads lies together: `bf16`
+//! Rows lie in chunks of 96, a chunk in strips of inputs, so that what an inner loop reads lies together: `bf16`
 //! as `[chunk, strip, row, input]`, blocks of bytes as `[row, block]`; `f32` as `[chunk, strip, tile, input, row of the tile]`.
 
 use rayon::prelude::*;
