@@ -47,3 +47,10 @@ peers:
 # Ours and its peers back to back: `just bench-peers --responses FILE --write`; --help says what else.
 bench-peers *ARGS:
     target/peers/venv/bin/python tools/peers/bench.py {{ARGS}}
+
+# The kernels' tests under AddressSanitizer, and under valgrind, which knows of no set beyond AVX2.
+sanitize:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test -p rewardanything-kernels --tests \
+        --target x86_64-unknown-linux-gnu --target-dir target/sanitize
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9" cargo test \
+        -p rewardanything-kernels --tests --target x86_64-unknown-linux-gnu -- --skip amx --test-threads=1

@@ -1,14 +1,15 @@
 //! The left side of products, converted once and read by any number of them.
 //!
-//! Rows lie in chunks of [`CHUNK`], a chunk in strips of inputs, so that what an inner loop reads lies together: `bf16`
-//! as `[chunk, strip, row, input]`, for AMX with rows of any values up to a whole tile, `f32` as `[chunk, strip, tile, input, row of the tile]`.
+//! Rows lie in chunks of 96, a chunk in strips of inputs, so that what an inner loop reads lies together: `bf16`
+//! as `[chunk, strip, row, input]`, blocks of bytes as `[row, block]`; `f32` as `[chunk, strip, tile, input, row of the tile]`.
 
 use rayon::prelude::*;
 
 use crate::isa::{Isa, Numerics};
-use crate::packed::{Format, STRIP};
+use crate::packed::{BLOCK, Format, STRIP};
 use crate::tile::pack_rows;
 use crate::tile_bf16::row_to_bf16;
+use crate::tile_int8::Block;
 
 /// Rows that lie together: a multiple of every tile's height.
 pub(crate) const CHUNK: usize = 96;
@@ -26,13 +27,17 @@ const SMALL: usize = 1 << 16;
 pub(crate) enum Form {
     F32,
     Bf16,
+    Bytes,
 }
 
 impl Form {
     /// A choice by set and format alone, never by the number of rows, lest a row depend on its neighbours.
     pub(crate) fn of(isa: Isa, numerics: Numerics, format: Format) -> Self {
         let narrow = matches!(format, Format::Bf16 | Format::Q8_0 | Format::Q4K | Format::Q6K);
-        if numerics == Numerics::Native && isa.has_bf16() && narrow {
+        let native = numerics == Numerics::Native && isa.has_bf16() && narrow;
+        if native && isa == Isa::Avx512Bf16 && format == Format::Q8_0 {
+            Self::Bytes
+        } else if native {
             Self::Bf16
         } else {
             Self::F32
@@ -50,6 +55,8 @@ pub struct Activations {
     /// Whether the form is kept, and its elements.
     wide: Option<Vec<f32>>,
     narrow: Option<Vec<u16>>,
+    /// `[row, block]`.
+    blocks: Option<Vec<Block>>,
 }
 
 impl Activations {
@@ -76,6 +83,7 @@ impl Activations {
             inputs: 0,
             wide: needs(Form::F32).then(Vec::new),
             narrow: needs(Form::Bf16).then(Vec::new),
+            blocks: needs(Form::Bytes).then(Vec::new),
         }
     }
 
@@ -103,21 +111,24 @@ impl Activations {
     pub fn fill(&mut self, m: usize, k: usize, row: impl Fn(usize, &mut [f32]) + Sync) {
         self.resize(m, k);
         let layout = self.layout();
-        let chunk = |index: usize, wide: &mut [f32], narrow: &mut [u16]| {
-            layout.fill(index, (wide, narrow), &row);
+        let chunk = |index: usize, wide: &mut [f32], narrow: &mut [u16], blocks: &mut [Block]| {
+            layout.fill(index, (wide, narrow, blocks), &row);
         };
         let width = layout.narrow_width();
         let mut wide: Vec<&mut [f32]> = parts(&mut self.wide, CHUNK * k, layout.chunks());
         let mut narrow: Vec<&mut [u16]> = parts(&mut self.narrow, CHUNK * width, layout.chunks());
+        let mut blocks: Vec<&mut [Block]> = parts(&mut self.blocks, CHUNK * width / BLOCK, layout.chunks());
         if m * k < SMALL || layout.chunks() == 1 {
-            for (index, (wide, narrow)) in wide.iter_mut().zip(&mut narrow).enumerate() {
-                chunk(index, wide, narrow);
+            let all = wide.iter_mut().zip(&mut narrow).zip(&mut blocks);
+            for (index, ((wide, narrow), blocks)) in all.enumerate() {
+                chunk(index, wide, narrow, blocks);
             }
         } else {
             wide.par_iter_mut()
                 .zip(&mut narrow)
+                .zip(&mut blocks)
                 .enumerate()
-                .for_each(|(index, (wide, narrow))| chunk(index, wide, narrow));
+                .for_each(|(index, ((wide, narrow), blocks))| chunk(index, wide, narrow, blocks));
         }
     }
 
@@ -136,6 +147,9 @@ impl Activations {
                 .map(|chunk| layout.tile_rows(chunk) - layout.chunk_rows(chunk))
                 .sum();
             narrow.resize(elements(width) + padding * width, 0);
+        }
+        if let Some(blocks) = &mut self.blocks {
+            blocks.resize(elements(width) / BLOCK, Block::default());
         }
     }
 
@@ -186,6 +200,7 @@ impl Activations {
         let kept = match form {
             Form::F32 => self.wide.is_some(),
             Form::Bf16 => self.narrow.is_some(),
+            Form::Bytes => self.blocks.is_some(),
         };
         assert!(kept, "activations made for weights in {format:?} expected");
         form
@@ -209,12 +224,21 @@ impl Activations {
         (&strip[start - begin..], length)
     }
 
+    /// A chunk's rows in blocks of bytes, `[row, block]`.
+    pub(crate) fn blocks(&self, chunk: usize) -> &[Block] {
+        let layout = self.layout();
+        let width = layout.narrow_width() / BLOCK;
+        let blocks = self.blocks.as_deref().unwrap_or_default();
+        &blocks[chunk * CHUNK * width..][..layout.chunk_rows(chunk) * width]
+    }
+
     /// Where products may put rows of their own.
     pub(crate) fn places(&mut self) -> Places<'_> {
         Places {
             layout: self.layout(),
             wide: self.wide.as_deref_mut().map(<[f32]>::as_mut_ptr),
             narrow: self.narrow.as_deref_mut().map(<[u16]>::as_mut_ptr),
+            blocks: self.blocks.as_deref_mut().map(<[Block]>::as_mut_ptr),
             life: std::marker::PhantomData,
         }
     }
@@ -288,7 +312,7 @@ impl Layout {
     fn fill(
         self,
         chunk: usize,
-        (wide, narrow): (&mut [f32], &mut [u16]),
+        (wide, narrow, blocks): (&mut [f32], &mut [u16], &mut [Block]),
         row: &(impl Fn(usize, &mut [f32]) + Sync),
     ) {
         let (k, rows) = (self.inputs, self.chunk_rows(chunk));
@@ -301,6 +325,14 @@ impl Layout {
                 &mut values[i * k..][..k]
             };
             row(chunk * CHUNK + i, values);
+            if !blocks.is_empty() {
+                let width = self.narrow_width() / BLOCK;
+                for (block, values) in blocks[i * width..][..width].iter_mut().zip(values.chunks(BLOCK)) {
+                    let mut whole = [0f32; BLOCK];
+                    whole[..values.len()].copy_from_slice(values);
+                    *block = Block::of(&whole);
+                }
+            }
             if narrow.is_empty() {
                 continue;
             }
@@ -336,6 +368,7 @@ pub(crate) struct Places<'a> {
     layout: Layout,
     wide: Option<*mut f32>,
     narrow: Option<*mut u16>,
+    blocks: Option<*mut Block>,
     life: std::marker::PhantomData<&'a mut ()>,
 }
 
@@ -369,6 +402,11 @@ impl Places<'_> {
             // the contract above.
             let place = unsafe { std::slice::from_raw_parts_mut(narrow.add(place), GROUP) };
             row_to_bf16(layout.isa, values, place);
+        }
+        if let Some(blocks) = self.blocks {
+            let place = (row * layout.narrow_width() + column) / BLOCK;
+            // SAFETY: a group is a block, `[row, block]`; it is ours alone by the contract above.
+            unsafe { blocks.add(place).write(Block::of(values)) };
         }
         if let Some(wide) = self.wide {
             let height = layout.isa.tile_rows();

@@ -29,7 +29,9 @@ pub enum Numerics {
     /// Activations in `f32`, weights as their format gives them, products and sums in `f32`.
     Exact,
     /// Activations and weights rounded to `bf16`, products exact, sums in `f32`, where the set has instructions for it
-    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`].
+    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`]. With
+    /// [`Isa::Avx512Bf16`] weights in `Q8_0` are taken as they are and activations rounded to bytes, with a scale for
+    /// every 32.
     Native,
 }
 

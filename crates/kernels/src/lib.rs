@@ -1,8 +1,8 @@
 //! The CPU's hot loops: slices in, slices out, no tensor library.
 //!
-//! Two families. **Inference** ([`fn@linear`], [`paged_attention`]) reads weights in the number format of their file
-//! and keys and values in pages, spreads over the threads of the current rayon pool, and gives every row the same bits
-//! whatever runs beside it. **Training** ([`fn@matmul`], [`attention_forward`] and the pairs of forward and backward) is
+//! Two families. **Inference** ([`products`], [`gated`], [`paged_attention`]) reads weights in the number format of their
+//! file and keys and values in pages, spreads over the threads of the current rayon pool, and gives every row the same
+//! bits whatever runs beside it. [`Numerics`] says whether in `f32` or in the processor's own narrow numbers. **Training** ([`fn@matmul`], [`attention_forward`] and the pairs of forward and backward) is
 //! single-threaded: the caller gives each thread its own sequences, which needs no barrier between layers. A backward
 //! function is what PyTorch's autograd would derive; the tests compare each pair with central differences, and the
 //! trainer's tests compare the whole model with PyTorch.
@@ -12,8 +12,8 @@
 //! Shape suffixes: `n` rows (tokens), `d` hidden, `h` heads, `k` head size, `f` feed-forward, `v` vocabulary. All
 //! activations are row-major `f32`.
 //!
-//! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, and the
-//! vectors of the inner loop, behind run-time detection.
+//! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, the vectors and
+//! tiles of the inner loops, behind run-time detection, and results that several threads write, each its own part.
 
 pub mod activations;
 #[cfg(target_arch = "x86_64")]
@@ -34,6 +34,7 @@ pub mod pages;
 pub mod rope;
 mod tile;
 mod tile_bf16;
+mod tile_int8;
 mod widen;
 pub mod xent;
 

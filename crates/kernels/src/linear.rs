@@ -13,9 +13,10 @@ use crate::amx::{AmxJob, Tiles};
 use crate::elementwise::swiglu_forward;
 use crate::isa::{Isa, Numerics};
 use crate::matmul::Write;
-use crate::packed::{PackedMatrix, STRIP};
+use crate::packed::{BLOCK, PackedMatrix, STRIP};
 use crate::tile::{PANEL, Tile, tile};
 use crate::tile_bf16::{Bf16Job, rows_bf16};
+use crate::tile_int8::{ByteJob, rows_int8};
 
 /// Multiply-adds below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 20;
@@ -315,9 +316,42 @@ fn group_sums<'s>(
     let strips = &mut side.strips;
     match x.form(weight.format()) {
         Form::F32 => wide_sums((x, chunks), (weight, panels), strips, &mut side.sums),
+        Form::Bytes => byte_sums((x, chunks), (weight, panels), &mut side.sums),
         Form::Bf16 => narrow_sums((x, chunks), (weight, panels), tiles, strips, &mut side.sums),
     }
     &side.sums
+}
+
+fn byte_sums(
+    (x, chunks): (&Activations, Range<usize>),
+    (weight, panels): (&PackedMatrix, Range<usize>),
+    sums: &mut [f32],
+) {
+    let blocks = x.inputs() / BLOCK;
+    let [left, right] = [panels.start, panels.end - 1].map(|panel| weight.bytes_of(panel));
+    for (chunk, sums) in chunks.zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
+        let m = x.layout().chunk_rows(chunk);
+        let rows = x.blocks(chunk);
+        if panels.len() == 2 {
+            let job = ByteJob {
+                left: rows,
+                blocks,
+                panels: [left, right],
+                out: sums,
+                stride: GROUP,
+            };
+            rows_int8(x.isa(), m, job);
+        } else {
+            let job = ByteJob {
+                left: rows,
+                blocks,
+                panels: [left],
+                out: sums,
+                stride: GROUP,
+            };
+            rows_int8(x.isa(), m, job);
+        }
+    }
 }
 
 fn wide_sums(

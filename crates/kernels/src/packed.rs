@@ -242,6 +242,18 @@ impl PackedMatrix {
         matches!(self.panels, Panels::Bf16(_))
     }
 
+    /// A panel of [`Format::Q8_0`], quants and scales; nothing of any other format.
+    pub(crate) fn bytes_of(&self, panel: usize) -> (&[i8], &[u16]) {
+        let Panels::Q8_0 { quants, scales } = &self.panels else {
+            return (&[], &[]);
+        };
+        let length = self.inputs * PANEL;
+        (
+            &quants[panel * length..][..length],
+            &scales[panel * length / BLOCK..][..length / BLOCK],
+        )
+    }
+
     /// What [`Self::narrow`] would give, of weights that are stored so; nothing of any other.
     pub(crate) fn pairs(&self, panel: usize, start: usize, count: usize) -> &[u16] {
         let Panels::Bf16(values) = &self.panels else {

@@ -267,6 +267,8 @@ pub(crate) fn row_to_bf16(isa: Isa, from: &[f32], to: &mut [u16]) {
         // SAFETY: just detected.
         return unsafe { narrow(from, to) };
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
     for (to, &from) in to.iter_mut().zip(from) {
         *to = to_bf16(from);
     }

@@ -95,6 +95,8 @@ fn check_native(format: Format, m: usize, n: usize, k: usize) {
         let wide = matches!(format, Format::F32 | Format::F16);
         let (x_used, values) = if wide {
             (x.clone(), values.clone())
+        } else if format == Format::Q8_0 && isa == Isa::Avx512Bf16 {
+            (bytes(&x), values.clone())
         } else {
             (round(&x), round(&values))
         };
@@ -106,6 +108,17 @@ fn check_native(format: Format, m: usize, n: usize, k: usize) {
             &format!("{format:?} native {}", isa.name()),
         );
     }
+}
+
+/// Activations as products of bytes take them: the nearest of 255 steps, for every 32.
+fn bytes(x: &[f32]) -> Vec<f32> {
+    x.chunks(32)
+        .flat_map(|block| {
+            let most = block.iter().fold(0f32, |most, x| most.max(x.abs()));
+            let step = |x: &f32| (x * (127.0 / most)).round_ties_even() * (most / 127.0);
+            block.iter().map(step).collect::<Vec<f32>>()
+        })
+        .collect()
 }
 
 fn compare(out: &[f32], (x, values): (&[f32], &[f32]), k: usize, what: &str) {
