@@ -18,6 +18,7 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod attention;
+pub mod bf16;
 pub mod elementwise;
 pub mod isa;
 pub mod linear;
@@ -25,6 +26,7 @@ pub mod matmul;
 pub mod norm;
 pub mod packed;
 pub mod paged;
+pub mod product;
 pub mod rope;
 mod tile;
 #[cfg_attr(not(test), expect(dead_code, reason = "the products that use it come next"))]
@@ -33,6 +35,7 @@ mod widen;
 pub mod xent;
 
 pub use attention::{AttentionShape, attention_backward, attention_forward};
+pub use bf16::{Left, Panels, Right, Rows};
 pub use elementwise::{add_assign, swiglu_backward, swiglu_forward};
 pub use isa::Isa;
 pub use linear::{linear, linear_with};
@@ -40,5 +43,6 @@ pub use matmul::{Mat, MatMut, Write, matmul};
 pub use norm::{rms_norm_backward, rms_norm_forward};
 pub use packed::{Format, PackError, PackedMatrix};
 pub use paged::{KvShape, PAGE, PagedQueries, paged_attention};
+pub use product::product;
 pub use rope::{RopeTable, rope_backward, rope_forward};
 pub use xent::cross_entropy;
