@@ -18,6 +18,7 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod attention;
+pub mod attention_bf16;
 pub mod bf16;
 pub mod elementwise;
 pub mod isa;
@@ -35,8 +36,9 @@ mod widen;
 pub mod xent;
 
 pub use attention::{AttentionShape, attention_backward, attention_forward};
+pub use attention_bf16::{AttentionBuffers, attention_backward_bf16, attention_forward_bf16};
 pub use bf16::{Left, Panels, Right, Rows};
-pub use elementwise::{add_assign, swiglu_backward, swiglu_forward};
+pub use elementwise::{AdamStep, adamw_update, add_assign, sum_of_squares, swiglu_backward, swiglu_forward};
 pub use isa::Isa;
 pub use linear::{linear, linear_with};
 pub use matmul::{Mat, MatMut, Write, matmul};

@@ -1,6 +1,6 @@
 //! Root-mean-square normalisation over rows: the hidden state (`d`), and each head's query and key (`k`).
 
-use crate::elementwise::dot;
+use crate::elementwise::{LANES, dot};
 use multiversion::multiversion;
 
 /// `out = x * r * weight` row by row, `r = 1 / sqrt(mean(x²) + eps)`.
@@ -9,7 +9,11 @@ use multiversion::multiversion;
 ///
 /// # Panics
 /// When the lengths do not fit.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], inv_rms: &mut [f32]) {
     let d = weight.len();
     assert!(
@@ -30,7 +34,11 @@ pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], in
 ///
 /// # Panics
 /// When the lengths do not fit.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn rms_norm_backward(
     (x, weight, inv_rms): (&[f32], &[f32], &[f32]),
     d_out: &[f32],
@@ -48,11 +56,20 @@ pub fn rms_norm_backward(
         .zip(d_x.chunks_exact_mut(d))
         .zip(inv_rms);
     for (((row, d_out_row), d_row), &r) in rows {
-        let mut sums = [0f32; 8];
-        for (i, ((v, g), w)) in row.iter().zip(d_out_row).zip(weight).enumerate() {
-            sums[i % 8] += v * g * w;
+        let mut sums = [0f32; LANES];
+        let ((row_c, row_r), (g_c, g_r), (w_c, w_r)) = (
+            row.as_chunks::<LANES>(),
+            d_out_row.as_chunks::<LANES>(),
+            weight.as_chunks::<LANES>(),
+        );
+        for ((v, g), w) in row_c.iter().zip(g_c).zip(w_c) {
+            for i in 0..LANES {
+                sums[i] += v[i] * g[i] * w[i];
+            }
         }
-        let coefficient = r * r * sums.iter().sum::<f32>() / d as f32;
+        let tail: f32 = row_r.iter().zip(g_r).zip(w_r).map(|((v, g), w)| v * g * w).sum();
+        let mean = (sums.iter().sum::<f32>() + tail) / d as f32;
+        let coefficient = r * r * mean;
         for ((((dx, v), g), w), dw) in d_row
             .iter_mut()
             .zip(row)
