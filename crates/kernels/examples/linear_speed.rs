@@ -1,17 +1,20 @@
-//! Speed of products with packed weights, beside the `gemm` crate in f32 and the memory's own speed:
-//! `cargo run --release -p rewardanything-kernels --example linear_speed`.
+//! Speed of products with packed weights in both numerics, beside the memory's own speed and the `gemm` crate in f32:
+//! `cargo run --release -p rewardanything-kernels --example linear_speed [bf16|f32|q8_0|q4_k|q6_k]...`.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use rewardanything_kernels::{Format, Isa, Mat, MatMut, PackedMatrix, Write, linear, matmul};
+use rayon::prelude::*;
+use rewardanything_kernels::{
+    Activations, Format, Isa, Mat, MatMut, Numerics, PackedMatrix, Product, Write, matmul, products,
+};
 
 /// Best of several runs, in seconds.
 fn best(mut run: impl FnMut()) -> f64 {
     run();
     let start = Instant::now();
     let mut best = f64::INFINITY;
-    while start.elapsed().as_secs_f64() < 1.0 {
+    while start.elapsed().as_secs_f64() < 0.4 {
         let one = Instant::now();
         run();
         best = best.min(one.elapsed().as_secs_f64());
@@ -19,52 +22,87 @@ fn best(mut run: impl FnMut()) -> f64 {
     best
 }
 
+/// Bytes that all threads together read in a second from one long array.
+fn stream() -> f64 {
+    let words = vec![1u64; 1 << 25];
+    let share = words.len().div_ceil(rayon::current_num_threads());
+    let seconds = best(|| {
+        let sum: u64 = words
+            .par_chunks(share)
+            .map(|words| {
+                let mut sums = [0u64; 32];
+                for words in words.as_chunks::<32>().0 {
+                    sums.iter_mut().zip(words).for_each(|(sum, word)| *sum ^= word);
+                }
+                sums.iter().fold(0, |all, sum| all ^ sum)
+            })
+            .sum();
+        black_box(sum);
+    });
+    size_of_val(words.as_slice()) as f64 / seconds
+}
+
+/// As many matrices as together leave every cache, one after the other, as the layers of a model.
+fn matrices(format: Format, n: usize, k: usize) -> Vec<PackedMatrix> {
+    let bytes = vec![1u8; format.row_bytes(k).expect("a valid length") * n];
+    let count = (96_usize << 20).div_ceil(bytes.len()).max(2);
+    (0..count)
+        .map(|_| PackedMatrix::new(format, n, k, &bytes).expect("the right length"))
+        .collect()
+}
+
 fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let ceiling = stream();
     println!(
-        "{}, {} threads",
+        "{}, {} threads, memory reads {:.1} GB/s",
         Isa::active().name(),
-        rayon::current_num_threads()
+        rayon::current_num_threads(),
+        ceiling / 1e9
     );
-    for (m, n, k) in [
-        (2, 3072, 1024),
-        (3, 3072, 1024),
-        (4, 3072, 1024),
-        (5, 3072, 1024),
-        (6, 3072, 1024),
-        (12, 3072, 1024),
-        (48, 3072, 1024),
-        (2048, 3072, 1024),
-        (2048, 1024, 3072),
-        (512, 1024, 256),
-        (8, 3072, 1024),
-        (1, 3072, 1024),
-        (1, 151_936, 1024),
-    ] {
-        let x = vec![0.5f32; m * k];
-        let mut out = vec![0f32; m * n];
-        let work = 2.0 * (m * n * k) as f64 / 1e9;
-        for format in [Format::F32, Format::Bf16, Format::Q8_0] {
-            let bytes = vec![1u8; format.row_bytes(k).expect("a valid length") * n];
-            let weight = PackedMatrix::new(format, n, k, &bytes).expect("the right length");
-            let seconds = best(|| linear(black_box(&x), &weight, black_box(&mut out)));
-            println!(
-                "[{m}, {k}] x [{n}, {k}] {format:?}: {:.1} GFLOP/s, {:.1} GB/s of weights",
-                work / seconds,
-                weight.bytes() as f64 / seconds / 1e9
-            );
+    for format in [Format::Bf16, Format::Q8_0, Format::Q4K, Format::Q6K, Format::F32] {
+        if !asked.is_empty() && !asked.contains(&format.name().to_lowercase()) {
+            continue;
         }
-        if m > 1 {
-            let weight = vec![0.5f32; n * k];
-            let seconds = best(|| {
-                matmul(
-                    MatMut::new(black_box(&mut out), m, n),
-                    Mat::new(&x, m, k),
-                    Mat::new(&weight, n, k).t(),
-                    1.0,
-                    Write::Replace,
-                );
-            });
-            println!("    gemm crate, f32, one thread: {:.1} GFLOP/s", work / seconds);
+        for (n, k) in [(3072, 1024), (1024, 3072)] {
+            let weights = matrices(format, n, k);
+            for m in [1, 2, 4, 8, 16, 64, 256, 2048] {
+                let (x, mut out) = (vec![0.5f32; m * k], vec![0f32; m * n]);
+                for numerics in [Numerics::Exact, Numerics::Native] {
+                    let mut rows = Activations::new(Isa::active(), numerics, &[format]);
+                    let passes = if m <= 64 { weights.len() } else { 2 };
+                    let seconds = best(|| {
+                        for weight in &weights[..passes] {
+                            rows.set(black_box(&x), k);
+                            let (out, write) = (&mut out[..], Write::Replace);
+                            products(&rows, &mut [Product { weight, out, write }]);
+                        }
+                    }) / passes as f64;
+                    let bytes = weights[0].bytes() as f64 / seconds;
+                    println!(
+                        "{} [{m}, {k}] x [{n}, {k}] {numerics:?}: {:.1} GFLOP/s, {:.1} GB/s of weights ({:.0}%)",
+                        format.name(),
+                        2.0 * (m * n * k) as f64 / seconds / 1e9,
+                        bytes / 1e9,
+                        bytes / ceiling * 100.0
+                    );
+                }
+            }
         }
     }
+    let (m, n, k) = (2048, 3072, 1024);
+    let (x, weight, mut out) = (vec![0.5f32; m * k], vec![0.5f32; n * k], vec![0f32; m * n]);
+    let seconds = best(|| {
+        matmul(
+            MatMut::new(black_box(&mut out), m, n),
+            Mat::new(&x, m, k),
+            Mat::new(&weight, n, k).t(),
+            1.0,
+            Write::Replace,
+        );
+    });
+    println!(
+        "gemm crate, f32, one thread, [{m}, {k}] x [{n}, {k}]: {:.1} GFLOP/s",
+        2.0 * (m * n * k) as f64 / seconds / 1e9
+    );
 }

@@ -23,6 +23,16 @@ pub enum Isa {
     Neon,
 }
 
+/// In which numbers a product is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Numerics {
+    /// Activations in `f32`, weights as their format gives them, products and sums in `f32`.
+    Exact,
+    /// Activations and weights rounded to `bf16`, products exact, sums in `f32`, where the set has instructions for it
+    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`].
+    Native,
+}
+
 impl Isa {
     /// Every one, the plainest first.
     pub const ALL: [Self; 6] = [

@@ -15,6 +15,7 @@
 //! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, and the
 //! vectors of the inner loop, behind run-time detection.
 
+pub mod activations;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod attention;
@@ -30,17 +31,17 @@ pub mod paged;
 pub mod product;
 pub mod rope;
 mod tile;
-#[cfg_attr(not(test), expect(dead_code, reason = "the products that use it come next"))]
 mod tile_bf16;
 mod widen;
 pub mod xent;
 
+pub use activations::Activations;
 pub use attention::{AttentionShape, attention_backward, attention_forward};
 pub use attention_bf16::{AttentionBuffers, attention_backward_bf16, attention_forward_bf16};
 pub use bf16::{Left, Panels, Right, Rows};
 pub use elementwise::{AdamStep, adamw_update, add_assign, sum_of_squares, swiglu_backward, swiglu_forward};
-pub use isa::Isa;
-pub use linear::{linear, linear_with};
+pub use isa::{Isa, Numerics};
+pub use linear::{Product, gated, linear, linear_with, products};
 pub use matmul::{Mat, MatMut, Write, matmul};
 pub use norm::{rms_norm_backward, rms_norm_forward};
 pub use packed::{Format, PackError, PackedMatrix};

@@ -1,17 +1,35 @@
 //! `x wᵀ` with packed weights, for one row or thousands.
+//!
+//! The unit of work is a group of 32 outputs (two panels) for a block of rows: all inputs pass once, the sums stay in
+//! a small buffer of their own, and what becomes of them is decided at the end.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::isa::Isa;
+use crate::activations::{Activations, CHUNK, Form, GROUP, Places};
+use crate::elementwise::swiglu_forward;
+use crate::isa::{Isa, Numerics};
+use crate::matmul::Write;
 use crate::packed::{PackedMatrix, STRIP};
-use crate::tile::{PANEL, Tile, pack_rows, tile};
+use crate::tile::{PANEL, Tile, tile};
+use crate::tile_bf16::{Bf16Job, rows_bf16};
 
-/// Most rows that a thread takes through the weights together: with a strip's length, half of an L2 cache.
-const ROW_BLOCK: usize = 192;
-/// Fewer rows than this are not worth splitting among threads; the outputs are split instead.
-const FEW_ROWS: usize = 96;
 /// Multiply-adds below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 20;
+/// More pieces than threads, so that one that is held up does not hold up all.
+const PIECES: usize = 4;
+
+/// One of several products with the same left side.
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// `[n, k]`.
+    pub weight: &'a PackedMatrix,
+    /// `[m, n]`.
+    pub out: &'a mut [f32],
+    /// What becomes of the values in `out`.
+    pub write: Write,
+}
 
 /// `out [m, n] = x [m, k] · weightᵀ`, in `f32`, on the threads of the current rayon pool.
 ///
@@ -29,121 +47,336 @@ pub fn linear(x: &[f32], weight: &PackedMatrix, out: &mut [f32]) {
 /// # Panics
 /// As [`linear`], and when this machine lacks it.
 pub fn linear_with(isa: Isa, x: &[f32], weight: &PackedMatrix, out: &mut [f32]) {
-    let (n, k) = (weight.outputs(), weight.inputs());
-    let m = x.len() / k;
-    assert!(isa.is_available(), "this machine has no {}", isa.name());
+    let mut converted = Activations::new(isa, Numerics::Exact, &[weight.format()]);
+    let k = weight.inputs();
     assert!(
-        x.len() == m * k && out.len() == m * n,
+        x.len().is_multiple_of(k) && out.len() == x.len() / k * weight.outputs(),
         "linear: [m, {k}] times [{n}, {k}] into [m, {n}] expected, got {} and {} elements",
         x.len(),
-        out.len()
+        out.len(),
+        n = weight.outputs()
     );
-    if m == 0 || n == 0 {
-        return;
-    }
-    let threads = if m * n * k < SMALL {
-        1
-    } else {
-        rayon::current_num_threads()
-    };
-    if m >= FEW_ROWS || threads == 1 {
-        let share = m.div_ceil(threads).next_multiple_of(isa.tile_rows());
-        let rows = share
-            .div_ceil(share.div_ceil(ROW_BLOCK))
-            .next_multiple_of(isa.tile_rows());
-        let block = |(out, x): (&mut [f32], &[f32])| row_block(isa, x, weight, out);
-        if threads == 1 {
-            out.chunks_mut(rows * n).zip(x.chunks(rows * k)).for_each(block);
-        } else {
-            out.par_chunks_mut(rows * n)
-                .zip(x.par_chunks(rows * k))
-                .for_each(block);
-        }
-        return;
-    }
-    let mut packed = Vec::new();
-    pack_rows(x, m, k, k, isa.tile_rows(), &mut packed);
-    // More pieces than threads, so that one that is held up does not hold up all.
-    let share = weight.panel_count().div_ceil(4 * threads).max(1);
-    let pieces: Vec<(usize, Vec<f32>)> = (0..weight.panel_count())
-        .into_par_iter()
-        .step_by(share)
-        .map(|first| {
-            let columns = (share * PANEL).min(n - first * PANEL);
-            let mut piece = vec![0.0; m * columns];
-            let panels = first..(first + share).min(weight.panel_count());
-            few_rows(isa, &packed, weight, panels, &mut piece);
-            (first * PANEL, piece)
-        })
-        .collect();
-    for (column, piece) in pieces {
-        let columns = piece.len() / m;
-        for (out, row) in out.chunks_exact_mut(n).zip(piece.chunks_exact(columns)) {
-            out[column..column + columns].copy_from_slice(row);
-        }
-    }
+    converted.set(x, k);
+    let write = Write::Replace;
+    products(&converted, &mut [Product { weight, out, write }]);
 }
 
-/// Many rows: the strips of `x` stay in L2 while panel after panel passes.
-fn row_block(isa: Isa, x: &[f32], weight: &PackedMatrix, out: &mut [f32]) {
-    let (n, k) = (weight.outputs(), weight.inputs());
-    let m = x.len() / k;
-    let mut wide = [0f32; STRIP * PANEL];
-    let mut packed = Vec::new();
-    for start in (0..k).step_by(STRIP) {
-        let count = STRIP.min(k - start);
-        pack_rows(&x[start..], m, count, k, isa.tile_rows(), &mut packed);
-        for panel in 0..weight.panel_count() {
-            let strip = weight.widen(panel, start, count, &mut wide);
-            let column = panel * PANEL;
-            for (t, left_km) in packed.chunks(isa.tile_rows() * count).enumerate() {
-                tile(
-                    isa,
-                    left_km.len() / count,
-                    Tile {
-                        left_km,
-                        panel: strip,
-                        out: &mut out[t * isa.tile_rows() * n + column..],
-                        stride: n,
-                        columns: PANEL.min(n - column),
-                        fresh: start == 0,
-                    },
-                );
+/// `out = x · weightᵀ`, or `out += `, for each product, on the threads of the current rayon pool.
+///
+/// As of [`linear`], each element is one sum over `k` in an order that neither the number of rows nor the other products
+/// change. An addition to `out` comes after the sum.
+///
+/// # Panics
+/// When a length does not fit, or `x` was not made for a weight's format.
+pub fn products(x: &Activations, jobs: &mut [Product<'_>]) {
+    let (m, k) = (x.rows(), x.inputs());
+    for job in jobs.iter() {
+        let n = job.weight.outputs();
+        assert!(
+            job.weight.inputs() == k && job.out.len() == m * n,
+            "products: [{m}, {k}] times [n, {k}] into [{m}, n] expected, got a weight [{n}, {}] and {} elements",
+            job.weight.inputs(),
+            job.out.len()
+        );
+    }
+    let sinks: Vec<Sink<'_>> = jobs
+        .iter_mut()
+        .map(|job| Sink::Plain {
+            weight: job.weight,
+            out: Out(job.out.as_mut_ptr()),
+            write: job.write,
+        })
+        .collect();
+    run(x, &sinks);
+}
+
+/// `out = silu(x · gateᵀ) ⊙ (x · upᵀ)`, converted at once for the products that read it. What `out` held is gone.
+///
+/// # Panics
+/// When the shapes do not fit, or `x` was not made for a weight's format.
+pub fn gated(x: &Activations, gate: &PackedMatrix, up: &PackedMatrix, out: &mut Activations) {
+    assert!(
+        gate.inputs() == x.inputs() && up.inputs() == x.inputs() && gate.outputs() == up.outputs(),
+        "gated: two weights [n, {}] expected, got [{}, {}] and [{}, {}]",
+        x.inputs(),
+        gate.outputs(),
+        gate.inputs(),
+        up.outputs(),
+        up.inputs()
+    );
+    out.resize(x.rows(), gate.outputs().max(1));
+    let out = out.places();
+    run(x, &[Sink::Gated { gate, up, out }]);
+}
+
+/// A result that several threads write, each its own elements.
+#[derive(Clone, Copy)]
+struct Out(*mut f32);
+// SAFETY: plain memory of plain numbers; each group of columns of a block of rows is written by one thread.
+unsafe impl Send for Out {}
+// SAFETY: as above.
+unsafe impl Sync for Out {}
+
+/// What is multiplied, and what becomes of it.
+#[derive(Clone, Copy)]
+enum Sink<'a> {
+    Plain {
+        weight: &'a PackedMatrix,
+        /// `[m, n]`, which [`products`] has checked.
+        out: Out,
+        write: Write,
+    },
+    Gated {
+        gate: &'a PackedMatrix,
+        up: &'a PackedMatrix,
+        out: Places<'a>,
+    },
+}
+
+impl Sink<'_> {
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Plain { weight, .. } => weight.outputs(),
+            Self::Gated { gate, .. } => gate.outputs(),
+        }
+    }
+
+    fn groups(&self) -> usize {
+        self.outputs().div_ceil(GROUP)
+    }
+
+    fn work(&self, x: &Activations) -> usize {
+        let sides = if matches!(self, Self::Gated { .. }) { 2 } else { 1 };
+        x.rows() * x.inputs() * self.outputs() * sides
+    }
+
+    /// Group `group` of the columns, for the rows of some chunks.
+    fn compute(&self, x: &Activations, chunks: Range<usize>, group: usize, buffers: &mut Buffers) {
+        let first = chunks.start * CHUNK;
+        let rows = (chunks.end * CHUNK).min(x.rows()) - first;
+        let columns = GROUP.min(self.outputs() - group * GROUP);
+        match *self {
+            Self::Plain { weight, out, write } => {
+                let sums = group_sums(x, chunks, (weight, group), buffers.split().0);
+                for (i, sums) in sums.as_chunks::<GROUP>().0[..rows].iter().enumerate() {
+                    let place = (first + i) * weight.outputs() + group * GROUP;
+                    // SAFETY: `out` has `m` rows of `outputs` elements and outlives the call; these rows and columns
+                    // belong to this piece alone.
+                    let out = unsafe { std::slice::from_raw_parts_mut(out.0.add(place), columns) };
+                    match write {
+                        Write::Replace => out.copy_from_slice(&sums[..columns]),
+                        Write::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+                    }
+                }
+            }
+            Self::Gated { gate, up, out } => {
+                let (left, right) = buffers.split();
+                let gate = group_sums(x, chunks.clone(), (gate, group), left);
+                let up = group_sums(x, chunks, (up, group), right);
+                let both = gate.as_chunks::<GROUP>().0.iter().zip(up.as_chunks::<GROUP>().0);
+                for (i, (gate, up)) in both.take(rows).enumerate() {
+                    let mut values = [0f32; GROUP];
+                    swiglu_forward(gate, up, &mut values);
+                    // SAFETY: these rows and columns belong to this piece alone.
+                    unsafe { out.write(first + i, group * GROUP, &values) };
+                }
             }
         }
     }
 }
 
-/// Few rows: every weight is read once, in the order of the memory.
-fn few_rows(
-    isa: Isa,
-    packed: &[f32],
-    weight: &PackedMatrix,
-    panels: std::ops::Range<usize>,
-    out: &mut [f32],
+/// All groups of all sinks, for all rows, in pieces over the threads.
+fn run(x: &Activations, sinks: &[Sink<'_>]) {
+    let chunks = x.layout().chunks();
+    let groups: usize = sinks.iter().map(Sink::groups).sum();
+    if chunks == 0 || groups == 0 {
+        return;
+    }
+    let work: usize = sinks.iter().map(|sink| sink.work(x)).sum();
+    let threads = if work < SMALL {
+        1
+    } else {
+        rayon::current_num_threads()
+    };
+    // Blocks of rows of about one length that stay in half of an L2 cache while the weights pass.
+    let most = (isa_cache(x.isa()) / (CHUNK * x.inputs())).clamp(2, 16);
+    let block = chunks.div_ceil(chunks.div_ceil(most));
+    let blocks = chunks.div_ceil(block);
+    let parts = if threads == 1 {
+        1
+    } else {
+        (PIECES * threads).div_ceil(blocks)
+    };
+    let share = groups.div_ceil(parts);
+    let parts = groups.div_ceil(share);
+    let piece = |index: usize| {
+        let (part, rows) = (index % parts, index / parts * block);
+        let rows = rows..(rows + block).min(chunks);
+        let mut buffers = Buffers::default();
+        let mut begin = 0;
+        for sink in sinks {
+            let own = begin..begin + sink.groups();
+            let first = own.start.max(part * share);
+            let last = own.end.min((part + 1) * share);
+            for group in first..last {
+                sink.compute(x, rows.clone(), group - own.start, &mut buffers);
+            }
+            begin = own.end;
+        }
+    };
+    if threads == 1 {
+        (0..parts * blocks).for_each(piece);
+    } else {
+        (0..parts * blocks)
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(piece);
+    }
+}
+
+/// Elements of `bf16` that a block of rows may take of the nearest large cache.
+fn isa_cache(isa: Isa) -> usize {
+    match isa {
+        Isa::Amx => 1 << 19,
+        _ => 1 << 18,
+    }
+}
+
+/// What a thread works in.
+#[derive(Default)]
+struct Buffers {
+    sides: [Side; 2],
+}
+
+impl Buffers {
+    fn split(&mut self) -> (&mut Side, &mut Side) {
+        let [left, right] = &mut self.sides;
+        (left, right)
+    }
+}
+
+#[derive(Default)]
+struct Side {
+    /// `[row, GROUP]`.
+    sums: Vec<f32>,
+    strips: Option<Box<Strips>>,
+}
+
+/// A strip of each panel of a group.
+struct Strips {
+    wide: [f32; STRIP * PANEL],
+    narrow: [[u16; STRIP * PANEL]; 2],
+}
+
+impl Default for Strips {
+    fn default() -> Self {
+        Self {
+            wide: [0.0; STRIP * PANEL],
+            narrow: [[0; STRIP * PANEL]; 2],
+        }
+    }
+}
+
+/// Sums of a group of columns over all inputs, `[row, GROUP]`, for the rows of some chunks.
+fn group_sums<'s>(
+    x: &Activations,
+    chunks: Range<usize>,
+    (weight, group): (&PackedMatrix, usize),
+    side: &'s mut Side,
+) -> &'s [f32] {
+    let first = group * GROUP / PANEL;
+    let panels = first..(first + GROUP / PANEL).min(weight.panel_count());
+    if panels.len() == 1 {
+        // The missing panel's columns are zeros where a product's left side is written to its whole width.
+        side.sums.clear();
+    }
+    side.sums.resize(chunks.len() * CHUNK * GROUP, 0.0);
+    let strips = &mut side.strips;
+    match x.form(weight.format()) {
+        Form::F32 => wide_sums(x, chunks, (weight, panels), strips, &mut side.sums),
+        Form::Bf16 => narrow_sums(x, chunks, (weight, panels), strips, &mut side.sums),
+    }
+    &side.sums
+}
+
+fn wide_sums(
+    x: &Activations,
+    chunks: Range<usize>,
+    (weight, panels): (&PackedMatrix, Range<usize>),
+    strips: &mut Option<Box<Strips>>,
+    sums: &mut [f32],
 ) {
-    let (n, k) = (weight.outputs(), weight.inputs());
-    let m = packed.len() / k;
-    let stride = out.len() / m;
-    let mut wide = [0f32; STRIP * PANEL];
-    for (place, panel) in panels.enumerate() {
+    let k = x.inputs();
+    let height = x.isa().tile_rows();
+    let strips = strips.get_or_insert_default();
+    for (p, panel) in panels.enumerate() {
         for start in (0..k).step_by(STRIP) {
             let count = STRIP.min(k - start);
-            let strip = weight.widen(panel, start, count, &mut wide);
-            for (t, left_km) in packed.chunks(isa.tile_rows() * k).enumerate() {
-                let rows = left_km.len() / k;
-                tile(
-                    isa,
-                    rows,
-                    Tile {
-                        left_km: &left_km[start * rows..][..count * rows],
+            let strip = weight.widen(panel, start, count, &mut strips.wide);
+            for (chunk, sums) in chunks.clone().zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
+                let tiles = x.wide(chunk, start, count).chunks(height * count);
+                for (left_km, sums) in tiles.zip(sums.chunks_mut(height * GROUP)) {
+                    let job = Tile {
+                        left_km,
                         panel: strip,
-                        out: &mut out[t * isa.tile_rows() * stride + place * PANEL..],
-                        stride,
-                        columns: PANEL.min(n - panel * PANEL),
+                        out: &mut sums[p * PANEL..],
+                        stride: GROUP,
+                        columns: PANEL,
                         fresh: start == 0,
-                    },
-                );
+                    };
+                    tile(x.isa(), left_km.len() / count, job);
+                }
+            }
+        }
+    }
+}
+
+fn narrow_sums(
+    x: &Activations,
+    chunks: Range<usize>,
+    (weight, panels): (&PackedMatrix, Range<usize>),
+    strips: &mut Option<Box<Strips>>,
+    sums: &mut [f32],
+) {
+    let k = x.inputs();
+    // Stored pairs are read in one go as far as the left side lies in one strip.
+    let length = if weight.is_in_pairs() {
+        x.layout().strip()
+    } else {
+        STRIP
+    };
+    for start in (0..k).step_by(length) {
+        let count = length.min(k - start);
+        let narrowed;
+        let [left, right] = if weight.is_in_pairs() {
+            [panels.start, panels.end - 1].map(|panel| weight.pairs(panel, start, count))
+        } else {
+            let Strips { wide, narrow } = &mut **strips.get_or_insert_default();
+            let mut panels = panels.clone();
+            narrowed = narrow.each_mut().map(|narrow| {
+                panels.next().map_or(&[][..], |panel| {
+                    weight.narrow(panel, start, count, (wide, narrow))
+                })
+            });
+            narrowed
+        };
+        for (chunk, sums) in chunks.clone().zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
+            let (rows, left_stride) = x.narrow(chunk, start);
+            let m = x.layout().chunk_rows(chunk);
+            let job = Bf16Job {
+                left: rows,
+                left_stride,
+                k: count.next_multiple_of(2),
+                panels: [left, right],
+                out: sums,
+                stride: GROUP,
+                columns: GROUP,
+                fresh: start == 0,
+            };
+            if panels.len() == 2 {
+                rows_bf16(x.isa(), m, job);
+            } else {
+                rows_bf16(x.isa(), m, job.first_panel());
             }
         }
     }

@@ -22,8 +22,10 @@ pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], in
     );
     for ((row, out_row), r) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)).zip(inv_rms) {
         *r = 1.0 / (dot(row, row) / d as f32 + eps).sqrt();
-        for ((o, v), w) in out_row.iter_mut().zip(row).zip(weight) {
-            *o = v * *r * w;
+        // By index over slices of one length: chained iterators are not always seen through here.
+        let (row, out_row, weight) = (&row[..d], &mut out_row[..d], &weight[..d]);
+        for i in 0..d {
+            out_row[i] = row[i] * *r * weight[i];
         }
     }
 }
@@ -56,29 +58,22 @@ pub fn rms_norm_backward(
         .zip(d_x.chunks_exact_mut(d))
         .zip(inv_rms);
     for (((row, d_out_row), d_row), &r) in rows {
+        let (row, g, weight) = (&row[..d], &d_out_row[..d], &weight[..d]);
+        let (d_row, d_weight) = (&mut d_row[..d], &mut d_weight[..d]);
         let mut sums = [0f32; LANES];
-        let ((row_c, row_r), (g_c, g_r), (w_c, w_r)) = (
-            row.as_chunks::<LANES>(),
-            d_out_row.as_chunks::<LANES>(),
-            weight.as_chunks::<LANES>(),
-        );
-        for ((v, g), w) in row_c.iter().zip(g_c).zip(w_c) {
+        let whole = d / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            let end = start + LANES;
+            let (v, g, w) = (&row[start..end], &g[start..end], &weight[start..end]);
             for i in 0..LANES {
                 sums[i] += v[i] * g[i] * w[i];
             }
         }
-        let tail: f32 = row_r.iter().zip(g_r).zip(w_r).map(|((v, g), w)| v * g * w).sum();
-        let mean = (sums.iter().sum::<f32>() + tail) / d as f32;
-        let coefficient = r * r * mean;
-        for ((((dx, v), g), w), dw) in d_row
-            .iter_mut()
-            .zip(row)
-            .zip(d_out_row)
-            .zip(weight)
-            .zip(d_weight.iter_mut())
-        {
-            *dx += r * (g * w - v * coefficient);
-            *dw += g * v * r;
+        let tail: f32 = (whole..d).map(|i| row[i] * g[i] * weight[i]).sum();
+        let coefficient = r * r * (sums.iter().sum::<f32>() + tail) / d as f32;
+        for i in 0..d {
+            d_row[i] += r * (g[i] * weight[i] - row[i] * coefficient);
+            d_weight[i] += g[i] * row[i] * r;
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Weights in the order in which products read them, in the number format of their file.
 //!
 //! A matrix `[n, k]` (outputs, inputs) becomes panels of sixteen outputs; inside a panel, input after input, the
-//! sixteen weights of an input lie side by side. Products widen a strip of a panel to `f32` right before they use it,
-//! while it is in the nearest cache. Narrow formats therefore save memory and bandwidth and lose nothing else: each
-//! value is the one that the format's reference gives.
+//! sixteen weights of an input lie side by side. In `bf16` two inputs go together, `[k / 2, 16, 2]`, as products of
+//! `bf16` take them (see `tile_bf16.rs`). Products widen a strip of a panel to `f32`, or narrow it to `bf16`, right
+//! before they use it, while it is in the nearest cache. Narrow formats therefore save memory and bandwidth: in `f32`
+//! each value is the one that the format's reference gives.
 
 use rayon::prelude::*;
 
@@ -47,6 +48,7 @@ pub struct PackedMatrix {
 enum Panels {
     F32(Vec<f32>),
     F16(Vec<u16>),
+    /// `[panel, k / 2, PANEL, 2]`, an odd `k` made even by a zero.
     Bf16(Vec<u16>),
     Q8_0 {
         /// `[panel, k, PANEL]`.
@@ -137,6 +139,18 @@ impl PackedMatrix {
         self.inputs
     }
 
+    /// The number format.
+    pub fn format(&self) -> Format {
+        match &self.panels {
+            Panels::F32(_) => Format::F32,
+            Panels::F16(_) => Format::F16,
+            Panels::Bf16(_) => Format::Bf16,
+            Panels::Q8_0 { .. } => Format::Q8_0,
+            Panels::Q4K(_) => Format::Q4K,
+            Panels::Q6K(_) => Format::Q6K,
+        }
+    }
+
     /// Bytes of memory that the weights take.
     pub fn bytes(&self) -> usize {
         match &self.panels {
@@ -181,11 +195,17 @@ impl PackedMatrix {
         strip: &'s mut [f32; STRIP * PANEL],
     ) -> &'s [f32] {
         let range = (panel * self.inputs + start) * PANEL..(panel * self.inputs + start + count) * PANEL;
-        let wide = &mut strip[..count * PANEL];
+        // Pairs come whole, an odd last input with its zero.
+        let wide = &mut strip[..count.next_multiple_of(2) * PANEL];
+        if matches!(self.panels, Panels::Bf16(_)) {
+            widen::bf16_pairs(self.pairs(panel, start, count), wide);
+            return &wide[..count * PANEL];
+        }
+        let wide = &mut wide[..count * PANEL];
         match &self.panels {
             Panels::F32(values) => return &values[range],
             Panels::F16(values) => widen::f16(&values[range], wide),
-            Panels::Bf16(values) => widen::bf16(&values[range], wide),
+            Panels::Bf16(_) => unreachable!("widened above. This is a bug."),
             Panels::Q8_0 { quants, scales } => {
                 let scales = &scales[range.start / BLOCK..range.end / BLOCK];
                 widen::q8_0(&quants[range], scales, wide);
@@ -194,6 +214,35 @@ impl PackedMatrix {
             Panels::Q6K(panels) => panels.widen(range, wide),
         }
         wide
+    }
+
+    /// Narrows inputs `start..start + count` of a panel into `narrow`, `[count / 2, PANEL, 2]`, `start` even and `count`
+    /// rounded up to an even number. Returns the part that was written.
+    pub(crate) fn narrow<'s>(
+        &self,
+        panel: usize,
+        start: usize,
+        count: usize,
+        (wide, narrow): (&mut [f32; STRIP * PANEL], &'s mut [u16; STRIP * PANEL]),
+    ) -> &'s [u16] {
+        let wide = self.widen(panel, start, count, wide);
+        let narrow = &mut narrow[..count.next_multiple_of(2) * PANEL];
+        widen::to_pairs(wide, narrow);
+        narrow
+    }
+
+    /// Whether the weights are stored as products of `bf16` take them.
+    pub(crate) fn is_in_pairs(&self) -> bool {
+        matches!(self.panels, Panels::Bf16(_))
+    }
+
+    /// What [`Self::narrow`] would give, of weights that are stored so; nothing of any other.
+    pub(crate) fn pairs(&self, panel: usize, start: usize, count: usize) -> &[u16] {
+        let Panels::Bf16(values) = &self.panels else {
+            return &[];
+        };
+        let even = self.inputs.next_multiple_of(2);
+        &values[(panel * even + start) * PANEL..][..count.next_multiple_of(2) * PANEL]
     }
 }
 
@@ -215,7 +264,17 @@ impl Panels {
                 f32::from_le_bytes(row[4 * i..4 * i + 4].try_into().expect("4 bytes. This is a bug."))
             })),
             Format::F16 => Self::F16(interleave(rows, k, u16_at)),
-            Format::Bf16 => Self::Bf16(interleave(rows, k, u16_at)),
+            Format::Bf16 => Self::Bf16(
+                interleave(rows, k.div_ceil(2), |row, pair| {
+                    let second = if 2 * pair + 1 < k {
+                        u16_at(row, 2 * pair + 1)
+                    } else {
+                        0
+                    };
+                    [u16_at(row, 2 * pair), second]
+                })
+                .into_flattened(),
+            ),
             Format::Q8_0 => {
                 let block = BLOCK + 2;
                 Self::Q8_0 {

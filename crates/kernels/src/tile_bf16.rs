@@ -11,14 +11,8 @@
 use crate::isa::Isa;
 use crate::tile::{PANEL, not_compiled};
 
-/// Most rows of a tile for each number of panels: as many as keep every accumulator in a register.
-pub(crate) const fn most_rows(panels: usize) -> usize {
-    match panels {
-        1 | 2 => 12,
-        3 => 8,
-        _ => 6,
-    }
-}
+/// Most rows of a tile: with two panels, as many as keep every accumulator in a register.
+pub(crate) const TILE_ROWS: usize = 12;
 
 /// Rows times panels.
 pub(crate) struct Bf16Job<'a, const P: usize> {
@@ -38,13 +32,29 @@ pub(crate) struct Bf16Job<'a, const P: usize> {
     pub(crate) fresh: bool,
 }
 
-/// `out [m, columns] += left · panels`, for any number of rows and one, two, three or four panels.
+impl<'a> Bf16Job<'a, 2> {
+    /// The same for the first panel alone.
+    pub(crate) fn first_panel(self) -> Bf16Job<'a, 1> {
+        Bf16Job {
+            left: self.left,
+            left_stride: self.left_stride,
+            k: self.k,
+            panels: [self.panels[0]],
+            out: self.out,
+            stride: self.stride,
+            columns: self.columns.min(PANEL),
+            fresh: self.fresh,
+        }
+    }
+}
+
+/// `out [m, columns] += left · panels`, for any number of rows and one panel or two; two are faster.
 ///
 /// # Panics
 /// When the slices do not fit, or `isa` has no products of `bf16` and is not [`Isa::Portable`].
 #[inline]
 pub(crate) fn rows_bf16<const P: usize>(isa: Isa, m: usize, job: Bf16Job<'_, P>) {
-    const { assert!(P >= 1 && P <= 4) };
+    const { assert!(P == 1 || P == 2) };
     let Bf16Job { k, columns, .. } = job;
     assert!(
         k.is_multiple_of(2)
@@ -67,8 +77,8 @@ pub(crate) fn rows_bf16<const P: usize>(isa: Isa, m: usize, job: Bf16Job<'_, P>)
         fits(job.left.len(), job.left_stride, k) && fits(job.out.len(), job.stride, columns),
         "products in bf16: {m} rows expected on both sides"
     );
-    for first in (0..m).step_by(most_rows(P)) {
-        let rows = most_rows(P).min(m - first);
+    for first in (0..m).step_by(TILE_ROWS) {
+        let rows = TILE_ROWS.min(m - first);
         let tile = Bf16Job {
             left: &job.left[first * job.left_stride..],
             out: &mut job.out[first * job.stride..],
@@ -147,10 +157,9 @@ fn portable<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
     use std::arch::x86_64::{
-        __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
-        _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_setzero_si512,
+        _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps,
+        _mm512_setzero_si512,
     };
-    use std::mem::transmute as bits;
     let mask = |p: usize| {
         if p + 1 == P {
             u16::MAX >> (P * PANEL - job.columns)
@@ -168,26 +177,16 @@ unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
             }
         }
     }
+    let rows: [*const u16; M] = std::array::from_fn(|i| job.left.as_ptr().wrapping_add(i * job.left_stride));
     for pair in 0..job.k / 2 {
         let mut right = [_mm512_setzero_si512(); P];
         for (right, panel) in right.iter_mut().zip(&job.panels) {
             // SAFETY: a panel holds 32 values for each pair.
             *right = unsafe { _mm512_loadu_si512(panel.as_ptr().add(pair * 2 * PANEL).cast()) };
         }
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let left = job.left.as_ptr().wrapping_add(i * job.left_stride + 2 * pair);
-            // SAFETY: row `i` of the left side has `k` values; two of them are read.
-            let two = unsafe { left.cast::<i32>().read_unaligned() };
-            for (sum, right) in sums.iter_mut().zip(right) {
-                // SAFETY: the same 64 bytes under another name.
-                let (two, right) = unsafe {
-                    (
-                        bits::<__m512i, __m512bh>(_mm512_set1_epi32(two)),
-                        bits::<__m512i, __m512bh>(right),
-                    )
-                };
-                *sum = _mm512_dpbf16_ps(*sum, two, right);
-            }
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            // SAFETY: every row of the left side has `k` values; two of them are read.
+            unsafe { step(sums, right, row, pair) };
         }
     }
     for (i, sums) in sums.iter().enumerate() {
@@ -195,6 +194,44 @@ unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
             let to = job.out.as_mut_ptr().wrapping_add(i * job.stride + p * PANEL);
             // SAFETY: as for the load.
             unsafe { _mm512_mask_storeu_ps(to, mask(p), *sum) };
+        }
+    }
+}
+
+/// `sums += pair · right`, for pair number `pair` of a row.
+///
+/// By name, since the compiler loads the pairs of all rows first and then has no registers left for the sums.
+///
+/// # Safety
+/// The row has two values at `2 * pair`.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn step<const P: usize>(
+    sums: &mut [std::arch::x86_64::__m512; P],
+    right: [std::arch::x86_64::__m512i; P],
+    row: *const u16,
+    pair: usize,
+) {
+    use std::arch::asm;
+    // SAFETY: the instructions read four bytes at the address, which the caller vouches for, and change registers alone.
+    unsafe {
+        match sums.as_mut_slice() {
+            [a] => asm!(
+                "vdpbf16ps {a}, {r}, dword ptr [{row} + 4 * {pair}]{{1to16}}",
+                a = inout(zmm_reg) *a, r = in(zmm_reg) right[0], row = in(reg) row, pair = in(reg) pair,
+                options(nostack, preserves_flags),
+            ),
+            [a, b] => asm!(
+                "vpbroadcastd {t}, dword ptr [{row} + 4 * {pair}]",
+                "vdpbf16ps {a}, {r}, {t}",
+                "vdpbf16ps {b}, {s}, {t}",
+                a = inout(zmm_reg) *a, b = inout(zmm_reg) *b, t = out(zmm_reg) _,
+                r = in(zmm_reg) right[0], s = in(zmm_reg) right[1],
+                row = in(reg) row, pair = in(reg) pair,
+                options(nostack, preserves_flags),
+            ),
+            _ => unreachable!("one or two panels. This is a bug."),
         }
     }
 }
@@ -303,8 +340,6 @@ mod tests {
         for isa in available() {
             check::<1>(isa);
             check::<2>(isa);
-            check::<3>(isa);
-            check::<4>(isa);
         }
     }
 

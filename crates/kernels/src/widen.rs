@@ -9,6 +9,7 @@ use multiversion::multiversion;
 
 use crate::packed::{BLOCK, SUPER, interleave};
 use crate::tile::PANEL;
+use crate::tile_bf16::to_bf16;
 
 /// Bytes of a super-block in a file: two `f16`, twelve bytes of scales and minima, 256 times four bits.
 pub(crate) const Q4K_BYTES: usize = 144;
@@ -158,10 +159,68 @@ pub(crate) fn f16(narrow: &[u16], wide: &mut [f32]) {
     }
 }
 
+/// `[k / 2, PANEL, 2]` to `[k, PANEL]`.
 #[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-pub(crate) fn bf16(narrow: &[u16], wide: &mut [f32]) {
-    for (wide, &bits) in wide.iter_mut().zip(narrow) {
-        *wide = f32::from_bits(u32::from(bits) << 16);
+pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
+    let pairs = pairs.as_chunks::<{ 2 * PANEL }>().0;
+    for (wide, pairs) in wide.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(pairs) {
+        for (column, &[first, second]) in pairs.as_chunks::<2>().0.iter().enumerate() {
+            wide[column] = f32::from_bits(u32::from(first) << 16);
+            wide[PANEL + column] = f32::from_bits(u32::from(second) << 16);
+        }
+    }
+}
+
+/// `[k, PANEL]` to `bf16` in pairs, `[k / 2, PANEL, 2]`, rounded to the nearest; an odd `k` gets a zero beside its last.
+pub(crate) fn to_pairs(wide: &[f32], pairs: &mut [u16]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") {
+        // SAFETY: just detected.
+        return unsafe { to_pairs_avx512(wide, pairs) };
+    }
+    to_pairs_plain(wide, pairs);
+}
+
+fn to_pairs_plain(wide: &[f32], pairs: &mut [u16]) {
+    let wide = wide.chunks(2 * PANEL);
+    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
+        for (i, bits) in pairs.iter_mut().enumerate() {
+            *bits = to_bf16(wide.get(i % 2 * PANEL + i / 2).copied().unwrap_or(0.0));
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn to_pairs_avx512(wide: &[f32], pairs: &mut [u16]) {
+    use std::arch::x86_64::{
+        __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16,
+        _mm512_setzero_ps, _mm512_storeu_si512,
+    };
+    /// Two halves of sixteen, one of each in turn.
+    const IN_TURN: [u16; 32] = {
+        let mut order = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            order[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        order
+    };
+    let wide = wide.chunks(2 * PANEL);
+    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
+        // SAFETY: a chunk has sixteen values or twice as many; `pairs` and the order are 64 bytes each, and so are the
+        // two types of the vector.
+        unsafe {
+            let first = _mm512_loadu_ps(wide.as_ptr());
+            let second = match wide.get(PANEL..) {
+                Some(second) if !second.is_empty() => _mm512_loadu_ps(second.as_ptr()),
+                _ => _mm512_setzero_ps(),
+            };
+            let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
+            let order = _mm512_loadu_si512(IN_TURN.as_ptr().cast());
+            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), _mm512_permutexvar_epi16(order, both));
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_kernels::{Format, Isa, PackedMatrix, linear_with};
+use rewardanything_kernels::{
+    Activations, Format, Isa, Numerics, PackedMatrix, Product, Write, gated, linear_with, products,
+    swiglu_forward,
+};
 
 fn random(seed: u64, count: usize) -> Vec<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -61,24 +64,73 @@ fn super_blocks(format: Format, count: usize) -> Vec<u8> {
     bytes
 }
 
+fn native(isa: Isa, x: &[f32], weight: &PackedMatrix) -> Vec<f32> {
+    let mut rows = Activations::new(isa, Numerics::Native, &[weight.format()]);
+    rows.set(x, weight.inputs());
+    let mut out = vec![f32::NAN; rows.rows() * weight.outputs()];
+    let write = Write::Replace;
+    let (weight, out_mn) = (weight, &mut out[..]);
+    products(
+        &rows,
+        &mut [Product {
+            weight,
+            out: out_mn,
+            write,
+        }],
+    );
+    out
+}
+
+/// The arithmetic of `bf16` has exact products; what is left is the rounding of both sides and of the sums.
+fn check_native(format: Format, m: usize, n: usize, k: usize) {
+    let round = |values: &[f32]| -> Vec<f32> {
+        values
+            .iter()
+            .map(|&value| half::bf16::from_f32(value).to_f32())
+            .collect()
+    };
+    let (matrix, values) = weights(format, n, k);
+    let x = random(8, m * k);
+    for isa in available().filter(|isa| isa.has_bf16()) {
+        let wide = matches!(format, Format::F32 | Format::F16);
+        let (x_used, values) = if wide {
+            (x.clone(), values.clone())
+        } else {
+            (round(&x), round(&values))
+        };
+        let out = native(isa, &x, &matrix);
+        compare(
+            &out,
+            (&x_used, &values),
+            k,
+            &format!("{format:?} native {}", isa.name()),
+        );
+    }
+}
+
+fn compare(out: &[f32], (x, values): (&[f32], &[f32]), k: usize, what: &str) {
+    let n = values.len() / k;
+    for (i, (x, out)) in x.chunks(k).zip(out.chunks(n)).enumerate() {
+        for (j, (w, got)) in values.chunks(k).zip(out).enumerate() {
+            let exact: f64 = x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let gap = (f64::from(*got) - exact).abs();
+            assert!(
+                gap < 2e-6 * (k as f64).sqrt() + 1e-6,
+                "{what}, {k} inputs, {n} outputs, element {i}, {j}: {got} for {exact}"
+            );
+        }
+    }
+}
+
 fn check(format: Format, m: usize, n: usize, k: usize) {
     let (matrix, values) = weights(format, n, k);
     let x = random(8, m * k);
     for isa in available() {
         let mut out = vec![f32::NAN; m * n];
         linear_with(isa, &x, &matrix, &mut out);
-        for (i, (x, out)) in x.chunks(k).zip(out.chunks(n)).enumerate() {
-            for (j, (w, got)) in values.chunks(k).zip(out).enumerate() {
-                let exact: f64 = x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-                let gap = (f64::from(*got) - exact).abs();
-                assert!(
-                    gap < 2e-6 * (k as f64).sqrt() + 1e-6,
-                    "{format:?} {}, [{m}, {k}] x [{n}, {k}], element {i}, {j}: {got} for {exact}",
-                    isa.name()
-                );
-            }
-        }
+        compare(&out, (&x, &values), k, &format!("{format:?} {}", isa.name()));
     }
+    check_native(format, m, n, k);
 }
 
 #[test]
@@ -112,21 +164,122 @@ fn every_format_and_set_agrees_with_f64() {
 /// The promise behind reproducible verdicts: what else is in a batch leaves no trace, not in the last bit.
 #[test]
 fn a_row_does_not_depend_on_its_neighbours() {
-    let (n, k) = (70, 600);
-    let (matrix, _) = weights(Format::Bf16, n, k);
+    let (n, k) = (70, 768);
     let x = random(9, 331 * k);
+    for format in [Format::F32, Format::Bf16, Format::Q8_0, Format::Q4K, Format::Q6K] {
+        let (matrix, _) = weights(format, n, k);
+        for isa in available() {
+            let exact = |x: &[f32]| {
+                let mut out = vec![0.0; x.len() / k * n];
+                linear_with(isa, x, &matrix, &mut out);
+                out
+            };
+            let native = |x: &[f32]| native(isa, x, &matrix);
+            for (name, product) in [
+                ("exact", &exact as &dyn Fn(&[f32]) -> Vec<f32>),
+                ("native", &native),
+            ] {
+                let whole = product(&x);
+                for (start, count) in [(0, 1), (5, 2), (100, 7), (13, 96), (130, 201)] {
+                    let part = product(&x[start * k..][..count * k]);
+                    assert!(
+                        part == whole[start * n..][..count * n],
+                        "{format:?}, {}, {name}, rows {start}, {count}",
+                        isa.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_one_left_side_are_those_of_each() {
+    let k = 300;
+    let (one, _) = weights(Format::Bf16, 70, k);
+    let (other, _) = weights(Format::F32, 16, k);
     for isa in available() {
-        let mut whole = vec![0.0; 331 * n];
-        linear_with(isa, &x, &matrix, &mut whole);
-        for (start, count) in [(0, 1), (5, 2), (100, 7), (13, 96), (130, 201)] {
-            let mut part = vec![0.0; count * n];
-            linear_with(isa, &x[start * k..][..count * k], &matrix, &mut part);
-            assert_eq!(
-                part,
-                whole[start * n..][..count * n],
-                "{} {start} {count}",
-                isa.name()
-            );
+        for numerics in [Numerics::Exact, Numerics::Native] {
+            for m in [1, 9, 61, 200] {
+                let x = random(5, m * k);
+                let mut rows = Activations::new(isa, numerics, &[Format::Bf16, Format::F32]);
+                rows.fill(m, k, |row, out| out.copy_from_slice(&x[row * k..][..k]));
+                let mut alone = [vec![0.0; m * 70], vec![0.0; m * 16]];
+                for (weight, out) in [&one, &other].into_iter().zip(&mut alone) {
+                    let write = Write::Replace;
+                    products(&rows, &mut [Product { weight, out, write }]);
+                }
+                let before = random(6, m * 70);
+                let mut together = [before.clone(), vec![0.0; m * 16]];
+                let [out, other_out] = &mut together;
+                let mut jobs = [
+                    Product {
+                        weight: &one,
+                        out,
+                        write: Write::Add,
+                    },
+                    Product {
+                        weight: &other,
+                        out: other_out,
+                        write: Write::Replace,
+                    },
+                ];
+                products(&rows, &mut jobs);
+                let added: Vec<f32> = before.iter().zip(&alone[0]).map(|(a, b)| a + b).collect();
+                assert_eq!(together, [added, alone[1].clone()], "{}, {m} rows", isa.name());
+            }
+        }
+    }
+}
+
+/// Gate, up and the conversion for the next product in one call, beside the same in separate steps.
+#[test]
+fn gated_products_feed_the_next_one() {
+    let k = 96;
+    for format in [Format::Bf16, Format::Q8_0, Format::F32] {
+        for f in [32, 35, 48, 288] {
+            let (gate, _) = weights(format, f, k);
+            let (up, _) = weights(Format::Bf16, f, k);
+            let (down, _) = weights(Format::F32, 20, f);
+            let (down_narrow, _) = weights(Format::Bf16, 20, f);
+            for isa in available() {
+                for numerics in [Numerics::Exact, Numerics::Native] {
+                    // Twice with the same buffers, the second time fewer rows.
+                    let mut hidden = Activations::new(isa, numerics, &[Format::F32, Format::Bf16]);
+                    for m in [150, 5] {
+                        let mut rows = Activations::new(isa, numerics, &[format, Format::Bf16]);
+                        rows.set(&random(4, m * k), k);
+                        let run = |x: &Activations, weight: &PackedMatrix| {
+                            let mut out = vec![0.0; m * weight.outputs()];
+                            let write = Write::Replace;
+                            let (weight, out_mn) = (weight, &mut out[..]);
+                            products(
+                                x,
+                                &mut [Product {
+                                    weight,
+                                    out: out_mn,
+                                    write,
+                                }],
+                            );
+                            out
+                        };
+                        let (g, u) = (run(&rows, &gate), run(&rows, &up));
+                        let mut both = vec![0.0; m * f];
+                        swiglu_forward(&g, &u, &mut both);
+                        let mut apart = Activations::new(isa, numerics, &[Format::F32, Format::Bf16]);
+                        apart.set(&both, f);
+                        gated(&rows, &gate, &up, &mut hidden);
+                        for weight in [&down, &down_narrow] {
+                            assert_eq!(
+                                run(&hidden, weight),
+                                run(&apart, weight),
+                                "{format:?}, {f} wide, {m} rows, {}, {numerics:?}",
+                                isa.name()
+                            );
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -136,4 +289,14 @@ fn a_row_does_not_depend_on_its_neighbours() {
 fn a_result_of_the_wrong_length_is_refused() {
     let (matrix, _) = weights(Format::F32, 4, 8);
     linear_with(Isa::Portable, &[0.0; 16], &matrix, &mut [0.0; 7]);
+}
+
+#[test]
+#[should_panic(expected = "made for weights in Bf16 expected")]
+fn activations_without_the_form_are_refused() {
+    let (matrix, _) = weights(Format::Bf16, 4, 8);
+    let mut rows = Activations::new(Isa::Portable, Numerics::Exact, &[]);
+    rows.set(&[0.0; 8], 8);
+    let (weight, out, write) = (&matrix, &mut [0.0; 4][..], Write::Replace);
+    products(&rows, &mut [Product { weight, out, write }]);
 }
