@@ -1,9 +1,9 @@
 //! Both gradients against PyTorch's, and against each other.
 
 use candle_core::{DType, Device};
-use rewardanything_engine::Config;
+use rewardanything_engine::{Config, OpsMode};
 use rewardanything_train::adamw::{AdamW, Optim};
-use rewardanything_train::candle_twin;
+use rewardanything_train::candle_twin::{self, Twin};
 use rewardanything_train::examples::Kind;
 use rewardanything_train::fused::{Compute, Fused};
 use rewardanything_train::layout::{Dims, Layout};
@@ -95,11 +95,17 @@ fn fused_equals_pytorch() {
 
 #[test]
 fn candle_equals_pytorch() {
-    {
-        let g = golden("tiny-tied");
+    let g = golden("tiny-tied");
+    for mode in [OpsMode::Differentiable, OpsMode::Kernels] {
         let mut gradient = vec![f32::NAN; g.layout.len()];
-        let loss =
-            candle_twin::loss_and_gradient(&g.config, &g.layout, &g.params, &g.batch, &mut gradient).unwrap();
+        let twin = Twin {
+            config: &g.config,
+            layout: &g.layout,
+            mode,
+        };
+        let loss = twin
+            .loss_and_gradient(&g.params, &g.batch, &mut gradient)
+            .unwrap();
         assert!((loss - g.loss).abs() < 1e-5, "{loss} {}", g.loss);
         assert_equal(&g.layout, &gradient, &g.gradient, 1e-4);
     }
