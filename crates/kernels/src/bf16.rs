@@ -207,6 +207,25 @@ fn pair_neighbours(x: &[f32], out: &mut [Pair]) {
     }
 }
 
+/// Sixteen numbers of row `row` of the `k` rows of `x`; what is beyond `columns` or `k` is zero.
+#[inline(always)]
+fn row_of(x: &[f32], (row, k, stride): (usize, usize, usize), columns: Range<usize>) -> [f32; SIDE] {
+    if row >= k {
+        return [0.0; SIDE];
+    }
+    let from = &x[row * stride + columns.start..];
+    if columns.len() == SIDE {
+        return *from
+            .first_chunk()
+            .expect("a row has all of its columns. This is a bug.");
+    }
+    let mut values = [0.0; SIDE];
+    for (value, x) in values[..columns.len()].iter_mut().zip(from) {
+        *value = *x;
+    }
+    values
+}
+
 /// Pairs of the rows `row` and `row + 1` of the `k` rows of `x`, from `column` on; what is beyond is zero.
 #[inline(always)]
 fn pair_rows(
@@ -215,26 +234,12 @@ fn pair_rows(
     columns: Range<usize>,
     out: &mut [Pair; SIDE],
 ) {
-    let (mut first, mut second) = ([0f32; SIDE], [0f32; SIDE]);
-    let count = columns.len();
-    if row < k {
-        let from = &x[row * stride + columns.start..];
-        if count == SIDE {
-            first.copy_from_slice(&from[..SIDE]);
-        } else {
-            first[..count].copy_from_slice(&from[..count]);
-        }
-    }
-    if row + 1 < k {
-        let from = &x[(row + 1) * stride + columns.start..];
-        if count == SIDE {
-            second.copy_from_slice(&from[..SIDE]);
-        } else {
-            second[..count].copy_from_slice(&from[..count]);
-        }
-    }
-    for ((out, a), b) in out.iter_mut().zip(first).zip(second) {
-        *out = pair(a, b);
+    let (first, second) = (
+        row_of(x, (row, k, stride), columns.clone()),
+        row_of(x, (row + 1, k, stride), columns),
+    );
+    for j in 0..SIDE {
+        out[j] = pair(first[j], second[j]);
     }
 }
 

@@ -8,8 +8,8 @@ use crate::tile_bf16::{Bf16Job, rows_bf16};
 /// Pairs of the inner dimension that are multiplied at once: two panels of them fill half of a 32 KiB cache.
 const DEPTH: usize = 128;
 
-/// Rows that pass by one pair of panels before the next: with `DEPTH`, 128 KiB.
-const HEIGHT: usize = 256;
+/// Rows that pass by one pair of panels before the next: with `DEPTH`, 192 KiB. A multiple of the rows of a tile.
+const HEIGHT: usize = 384;
 
 /// `dst = left · right`, or `dst += left · right` with [`Write::Add`].
 ///

@@ -4,7 +4,10 @@
 //! of 512 tokens, a loss at every position. `tools/peers/train_step.py` measures PyTorch on the same. The figure is that
 //! of the median step.
 //!
-//! `step_speed [--steps N] [--threads N] [--exact] [--json]`; `--exact` computes in `f32` instead of bf16.
+//! `step_speed [--steps N] [--threads N] [--chunk TOKENS] [--exact] [--nano] [--json]`
+//!
+//! `--exact` computes in `f32` instead of bf16; `--nano` takes the model inside the program, with a loss at two of five
+//! positions, as its recipes have it.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +21,7 @@ use std::time::Instant;
 const SEQUENCES: usize = 8;
 const TOKENS: usize = 512;
 
-const DIMS: Dims = Dims {
+const PEER: Dims = Dims {
     vocab: 8192,
     hidden: 256,
     feed_forward: 768,
@@ -32,13 +35,21 @@ const DIMS: Dims = Dims {
     positions: TOKENS + 1,
 };
 
-fn sequences(rng: &mut ChaCha8Rng) -> Vec<Sequence> {
+/// The model inside the program.
+const NANO: Dims = Dims {
+    vocab: 4096,
+    layers: 4,
+    ..PEER
+};
+
+/// Sequences in which `losses` of every five positions have a loss.
+fn sequences(rng: &mut ChaCha8Rng, vocab: usize, losses: usize) -> Vec<Sequence> {
     // One token more than the peer is fed: the last one is only ever a target.
     let n = TOKENS + 1;
-    let vocab = u32::try_from(DIMS.vocab).expect("a vocabulary fits u32. This is a bug.");
+    let vocab = u32::try_from(vocab).expect("a vocabulary fits u32. This is a bug.");
     let sequence = |_| Sequence {
         tokens: (0..n).map(|_| rng.random_range(0..vocab)).collect(),
-        weights: vec![1.0; n],
+        weights: (0..n).map(|i| if i % 5 < losses { 1.0 } else { 0.0 }).collect(),
         kinds: vec![Kind::Other; n],
     };
     (0..SEQUENCES).map(sequence).collect()
@@ -63,10 +74,12 @@ fn main() {
         "--threads",
         std::thread::available_parallelism().map_or(1, usize::from),
     );
-    let layout = Layout::new(DIMS);
+    let nano = arguments.iter().any(|a| a == "--nano");
+    let (dims, losses) = if nano { (NANO, 2) } else { (PEER, 5) };
+    let layout = Layout::new(dims);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut params = layout.initial(&mut rng);
-    let batch = sequences(&mut rng);
+    let batch = sequences(&mut rng, dims.vocab, losses);
     let mut gradient = vec![0f32; layout.len()];
     let mut adamw = AdamW::new(layout.len());
     let optim = Optim::default();
@@ -75,7 +88,8 @@ fn main() {
     } else {
         Compute::Native
     };
-    let mut fused = Fused::new(layout.clone(), threads, CHUNK_TOKENS).computing(asked);
+    let chunk = option(&arguments, "--chunk", CHUNK_TOKENS);
+    let mut fused = Fused::new(layout.clone(), threads, chunk).computing(asked);
     let (mut whole, mut gradients, mut losses) = (vec![], vec![], vec![]);
     for step in 0..steps + 2 {
         let start = Instant::now();
