@@ -8,8 +8,9 @@ use crate::elementwise::{dot, exp, exp_all, largest};
 use crate::matmul::{Mat, MatMut, Write, matmul};
 use multiversion::multiversion;
 
-/// Query rows handled at once: 64 rows of 512 keys are 128 KiB of scores.
-pub(crate) const BLOCK: usize = 64;
+/// Query rows handled at once: 96 rows of 512 keys are 192 KiB of scores. A multiple of the rows of a tile, and of what
+/// bf16 fills the inner dimension up to.
+pub(crate) const BLOCK: usize = 96;
 
 /// The form of one sequence's attention.
 #[derive(Clone, Copy, Debug)]

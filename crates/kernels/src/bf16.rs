@@ -45,8 +45,8 @@ impl Rows {
     /// # Panics
     /// When `x` is too short.
     pub fn pack(&mut self, x: &[f32], (m, k): (usize, usize), stride: usize) {
-        self.reset(m, k);
-        rows_as_they_lie(&mut self.pairs, self.inner / 2, x, (m, k), stride);
+        let (pairs, width) = self.reset(m, k);
+        rows_as_they_lie(pairs, width, x, (m, k), stride);
     }
 
     /// Takes the transpose of `x` `[k, m]`, whose rows begin `stride` elements apart.
@@ -54,14 +54,14 @@ impl Rows {
     /// # Panics
     /// When `x` is too short.
     pub fn pack_transposed(&mut self, x: &[f32], (k, m): (usize, usize), stride: usize) {
-        self.reset(m, k);
-        let width = self.inner / 2;
-        turned(&mut self.pairs, Turned::Rows { width }, x, (k, m), stride);
+        let (pairs, width) = self.reset(m, k);
+        turned(pairs, Turned::Rows { width }, x, (k, m), stride);
     }
 
-    fn reset(&mut self, rows: usize, inner: usize) {
+    /// Room for `[rows, inner]`, and the pairs of a row.
+    fn reset(&mut self, rows: usize, inner: usize) -> (&mut [Pair], usize) {
         (self.rows, self.inner) = (rows, inner.next_multiple_of(INNER));
-        self.pairs.resize(rows * self.inner / 2, 0);
+        (room(&mut self.pairs, rows * self.inner / 2), self.inner / 2)
     }
 
     /// All of it, as the left side of a product.
@@ -99,8 +99,8 @@ impl Panels {
     /// # Panics
     /// When `x` is too short.
     pub fn pack(&mut self, x: &[f32], (k, n): (usize, usize), stride: usize) {
-        self.reset(k, n);
-        panels_as_they_lie(&mut self.pairs, self.inner / 2, x, (k, n), stride);
+        let (pairs, width) = self.reset(k, n);
+        panels_as_they_lie(pairs, width, x, (k, n), stride);
     }
 
     /// Takes the transpose of `x` `[n, k]`, whose rows begin `stride` elements apart.
@@ -108,15 +108,15 @@ impl Panels {
     /// # Panics
     /// When `x` is too short.
     pub fn pack_transposed(&mut self, x: &[f32], (n, k): (usize, usize), stride: usize) {
-        self.reset(k, n);
-        let width = self.inner / 2;
-        turned(&mut self.pairs, Turned::Panels { width }, x, (n, k), stride);
+        let (pairs, width) = self.reset(k, n);
+        turned(pairs, Turned::Panels { width }, x, (n, k), stride);
     }
 
-    fn reset(&mut self, inner: usize, columns: usize) {
+    /// Room for `[inner, columns]`, and the pairs of a column.
+    fn reset(&mut self, inner: usize, columns: usize) -> (&mut [Pair], usize) {
         (self.columns, self.inner) = (columns, inner.next_multiple_of(INNER));
-        self.pairs
-            .resize(columns.next_multiple_of(SIDE) * self.inner / 2, 0);
+        let pairs = columns.next_multiple_of(SIDE) * self.inner / 2;
+        (room(&mut self.pairs, pairs), self.inner / 2)
     }
 
     /// All of it, as the right side of a product.
@@ -170,6 +170,15 @@ pub struct Right<'a> {
     pub(crate) width: usize,
     /// Pairs from one panel to the next.
     pub(crate) stride: usize,
+}
+
+/// The first `len` pairs, of any value. The buffer never shrinks: growing it again would clear what is about to be
+/// written.
+fn room(pairs: &mut Vec<Pair>, len: usize) -> &mut [Pair] {
+    if pairs.len() < len {
+        pairs.resize(len, 0);
+    }
+    &mut pairs[..len]
 }
 
 /// Pairs as the numbers that they are made of.
@@ -283,11 +292,7 @@ fn turned(pairs: &mut [Pair], to: Turned, x: &[f32], shape: (usize, usize), stri
         return;
     }
     turn_all(pairs, to, (x, shape, stride), |block| {
-        for i in 0..SIDE {
-            for j in 0..i {
-                (block[i][j], block[j][i]) = (block[j][i], block[i][j]);
-            }
-        }
+        *block = std::array::from_fn(|i| std::array::from_fn(|j| block[j][i]));
     });
 }
 
