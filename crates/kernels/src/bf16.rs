@@ -15,7 +15,7 @@ use std::ops::Range;
 pub(crate) const SIDE: usize = 16;
 
 /// The inner dimension is a multiple of this: two numbers for each of sixteen lanes.
-pub(crate) const INNER: usize = 2 * SIDE;
+pub const INNER: usize = 2 * SIDE;
 
 /// Two neighbours along the inner dimension, the first in the lower half.
 type Pair = u32;
