@@ -1,7 +1,7 @@
 //! The left side of products, converted once and read by any number of them.
 //!
 //! Rows lie in chunks of [`CHUNK`], a chunk in strips of inputs, so that what an inner loop reads lies together: `bf16`
-//! as `[chunk, strip, row, input]`, `f32` as `[chunk, strip, tile, input, row of the tile]`.
+//! as `[chunk, strip, row, input]`, for AMX with rows of any values up to a whole tile, `f32` as `[chunk, strip, tile, input, row of the tile]`.
 
 use rayon::prelude::*;
 
@@ -11,9 +11,11 @@ use crate::tile::pack_rows;
 use crate::tile_bf16::row_to_bf16;
 
 /// Rows that lie together: a multiple of every tile's height.
-pub(crate) const CHUNK: usize = 48;
+pub(crate) const CHUNK: usize = 96;
 /// Inputs of a tile of AMX, and of a group of columns that a product may write: `bf16` rows end on a multiple of it.
 pub(crate) const GROUP: usize = 32;
+/// Rows of a tile of AMX.
+pub(crate) const AMX_ROWS: usize = 16;
 /// At most so many rows are kept in one strip, whatever their length: one tile reads each of them from end to end.
 const FEW: usize = 12;
 /// Elements below which waking another thread costs more than it saves.
@@ -124,12 +126,16 @@ impl Activations {
         assert!(k > 0, "activations: rows of at least one element expected");
         let elements = |width: usize| m.checked_mul(width).expect("activations: the size overflows");
         (self.rows, self.inputs) = (m, k);
-        let width = self.layout().narrow_width();
+        let layout = self.layout();
+        let width = layout.narrow_width();
         if let Some(wide) = &mut self.wide {
             wide.resize(elements(k), 0.0);
         }
         if let Some(narrow) = &mut self.narrow {
-            narrow.resize(elements(width), 0);
+            let padding: usize = (0..layout.chunks())
+                .map(|chunk| layout.tile_rows(chunk) - layout.chunk_rows(chunk))
+                .sum();
+            narrow.resize(elements(width) + padding * width, 0);
         }
     }
 
@@ -153,6 +159,11 @@ impl Activations {
         self.numerics
     }
 
+    /// Whether `bf16` is among the forms.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.narrow.is_some()
+    }
+
     pub(crate) fn layout(&self) -> Layout {
         Layout {
             isa: self.isa,
@@ -161,7 +172,7 @@ impl Activations {
             strip: if self.rows <= FEW {
                 self.inputs.next_multiple_of(GROUP)
             } else {
-                STRIP
+                narrow_strip(self.isa)
             },
         }
     }
@@ -194,7 +205,7 @@ impl Activations {
         let begin = start / layout.strip * layout.strip;
         let (offset, length) = layout.narrow_strip(chunk, begin);
         let narrow = self.narrow.as_deref().unwrap_or_default();
-        let strip = &narrow[offset..][..length * layout.chunk_rows(chunk)];
+        let strip = &narrow[offset..][..length * layout.tile_rows(chunk)];
         (&strip[start - begin..], length)
     }
 
@@ -217,6 +228,15 @@ fn parts<T>(kept: &mut Option<Vec<T>>, length: usize, chunks: usize) -> Vec<&mut
     }
 }
 
+/// Inputs of a strip of `bf16`: a multiple of [`STRIP`]. Tiles are loaded and stored once for each strip, which longer
+/// ones make up for.
+fn narrow_strip(isa: Isa) -> usize {
+    match isa {
+        Isa::Amx => 2 * STRIP,
+        _ => STRIP,
+    }
+}
+
 /// Where each element lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
@@ -236,6 +256,16 @@ impl Layout {
         CHUNK.min(self.rows - chunk * CHUNK)
     }
 
+    /// Rows of a chunk in `bf16`: whole tiles, unless there is one alone.
+    pub(crate) fn tile_rows(self, chunk: usize) -> usize {
+        let rows = self.chunk_rows(chunk);
+        if self.isa == Isa::Amx && self.rows > AMX_ROWS {
+            rows.next_multiple_of(AMX_ROWS)
+        } else {
+            rows
+        }
+    }
+
     /// Inputs of a strip of `bf16`.
     pub(crate) fn strip(self) -> usize {
         self.strip
@@ -250,7 +280,7 @@ impl Layout {
     fn narrow_strip(self, chunk: usize, start: usize) -> (usize, usize) {
         let length = self.strip.min(self.narrow_width() - start);
         (
-            chunk * CHUNK * self.narrow_width() + start * self.chunk_rows(chunk),
+            chunk * CHUNK * self.narrow_width() + start * self.tile_rows(chunk),
             length,
         )
     }

@@ -25,6 +25,7 @@ pub mod elementwise;
 pub mod isa;
 pub mod linear;
 pub mod matmul;
+mod narrow;
 pub mod norm;
 pub mod packed;
 pub mod paged;

@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::activations::{Activations, CHUNK, Form, GROUP, Places};
+use crate::activations::{AMX_ROWS, Activations, CHUNK, Form, GROUP, Places};
+#[cfg(target_arch = "x86_64")]
+use crate::amx::{AmxJob, Tiles};
 use crate::elementwise::swiglu_forward;
 use crate::isa::{Isa, Numerics};
 use crate::matmul::Write;
@@ -109,6 +111,16 @@ pub fn gated(x: &Activations, gate: &PackedMatrix, up: &PackedMatrix, out: &mut 
     run(x, &[Sink::Gated { gate, up, out }]);
 }
 
+/// Elsewhere there are none.
+#[cfg(not(target_arch = "x86_64"))]
+enum Tiles {}
+#[cfg(not(target_arch = "x86_64"))]
+impl Tiles {
+    unsafe fn new(_rows: usize) -> Self {
+        crate::tile::not_compiled(Isa::Amx)
+    }
+}
+
 /// A result that several threads write, each its own elements.
 #[derive(Clone, Copy)]
 struct Out(*mut f32);
@@ -157,7 +169,8 @@ impl Sink<'_> {
         let columns = GROUP.min(self.outputs() - group * GROUP);
         match *self {
             Self::Plain { weight, out, write } => {
-                let sums = group_sums(x, chunks, (weight, group), buffers.split().0);
+                let (tiles, side, _) = buffers.split();
+                let sums = group_sums((x, chunks), (weight, group), tiles, side);
                 for (i, sums) in sums.as_chunks::<GROUP>().0[..rows].iter().enumerate() {
                     let place = (first + i) * weight.outputs() + group * GROUP;
                     // SAFETY: `out` has `m` rows of `outputs` elements and outlives the call; these rows and columns
@@ -170,9 +183,9 @@ impl Sink<'_> {
                 }
             }
             Self::Gated { gate, up, out } => {
-                let (left, right) = buffers.split();
-                let gate = group_sums(x, chunks.clone(), (gate, group), left);
-                let up = group_sums(x, chunks, (up, group), right);
+                let (tiles, left, right) = buffers.split();
+                let gate = group_sums((x, chunks.clone()), (gate, group), tiles, left);
+                let up = group_sums((x, chunks), (up, group), tiles, right);
                 let both = gate.as_chunks::<GROUP>().0.iter().zip(up.as_chunks::<GROUP>().0);
                 for (i, (gate, up)) in both.take(rows).enumerate() {
                     let mut values = [0f32; GROUP];
@@ -212,7 +225,14 @@ fn run(x: &Activations, sinks: &[Sink<'_>]) {
     let piece = |index: usize| {
         let (part, rows) = (index % parts, index / parts * block);
         let rows = rows..(rows + block).min(chunks);
-        let mut buffers = Buffers::default();
+        // SAFETY: `Activations` exist only for sets that this machine has (in tests, or that a handler stands in for), and
+        // a thread works on one piece at a time.
+        let tiles =
+            (x.isa() == Isa::Amx && x.is_narrow()).then(|| unsafe { Tiles::new(x.rows().min(AMX_ROWS)) });
+        let mut buffers = Buffers {
+            tiles,
+            sides: Default::default(),
+        };
         let mut begin = 0;
         for sink in sinks {
             let own = begin..begin + sink.groups();
@@ -243,15 +263,16 @@ fn isa_cache(isa: Isa) -> usize {
 }
 
 /// What a thread works in.
-#[derive(Default)]
 struct Buffers {
+    /// For AMX alone.
+    tiles: Option<Tiles>,
     sides: [Side; 2],
 }
 
 impl Buffers {
-    fn split(&mut self) -> (&mut Side, &mut Side) {
+    fn split(&mut self) -> (Option<&Tiles>, &mut Side, &mut Side) {
         let [left, right] = &mut self.sides;
-        (left, right)
+        (self.tiles.as_ref(), left, right)
     }
 }
 
@@ -279,9 +300,9 @@ impl Default for Strips {
 
 /// Sums of a group of columns over all inputs, `[row, GROUP]`, for the rows of some chunks.
 fn group_sums<'s>(
-    x: &Activations,
-    chunks: Range<usize>,
+    (x, chunks): (&Activations, Range<usize>),
     (weight, group): (&PackedMatrix, usize),
+    tiles: Option<&Tiles>,
     side: &'s mut Side,
 ) -> &'s [f32] {
     let first = group * GROUP / PANEL;
@@ -293,15 +314,14 @@ fn group_sums<'s>(
     side.sums.resize(chunks.len() * CHUNK * GROUP, 0.0);
     let strips = &mut side.strips;
     match x.form(weight.format()) {
-        Form::F32 => wide_sums(x, chunks, (weight, panels), strips, &mut side.sums),
-        Form::Bf16 => narrow_sums(x, chunks, (weight, panels), strips, &mut side.sums),
+        Form::F32 => wide_sums((x, chunks), (weight, panels), strips, &mut side.sums),
+        Form::Bf16 => narrow_sums((x, chunks), (weight, panels), tiles, strips, &mut side.sums),
     }
     &side.sums
 }
 
 fn wide_sums(
-    x: &Activations,
-    chunks: Range<usize>,
+    (x, chunks): (&Activations, Range<usize>),
     (weight, panels): (&PackedMatrix, Range<usize>),
     strips: &mut Option<Box<Strips>>,
     sums: &mut [f32],
@@ -332,9 +352,9 @@ fn wide_sums(
 }
 
 fn narrow_sums(
-    x: &Activations,
-    chunks: Range<usize>,
+    (x, chunks): (&Activations, Range<usize>),
     (weight, panels): (&PackedMatrix, Range<usize>),
+    tiles: Option<&Tiles>,
     strips: &mut Option<Box<Strips>>,
     sums: &mut [f32],
 ) {
@@ -362,7 +382,22 @@ fn narrow_sums(
         };
         for (chunk, sums) in chunks.clone().zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
             let (rows, left_stride) = x.narrow(chunk, start);
-            let m = x.layout().chunk_rows(chunk);
+            let m = x.layout().tile_rows(chunk);
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = tiles;
+            #[cfg(target_arch = "x86_64")]
+            if let Some(tiles) = tiles {
+                let job = AmxJob {
+                    left: rows,
+                    left_stride,
+                    k: count,
+                    panels: [left, if panels.len() == 2 { right } else { &[] }],
+                    sums,
+                    fresh: start == 0,
+                };
+                tiles.product(m, job);
+                continue;
+            }
             let job = Bf16Job {
                 left: rows,
                 left_stride,

@@ -8,6 +8,7 @@
 
 use rayon::prelude::*;
 
+use crate::narrow;
 use crate::tile::PANEL;
 use crate::widen::{self, Q4K, Q6K};
 
@@ -51,7 +52,7 @@ enum Panels {
     /// `[panel, k / 2, PANEL, 2]`, an odd `k` made even by a zero.
     Bf16(Vec<u16>),
     Q8_0 {
-        /// `[panel, k, PANEL]`.
+        /// `[panel, k / 4, PANEL, 4]`.
         quants: Vec<i8>,
         /// `[panel, k / BLOCK, PANEL]`, `f16`.
         scales: Vec<u16>,
@@ -225,10 +226,15 @@ impl PackedMatrix {
         count: usize,
         (wide, narrow): (&mut [f32; STRIP * PANEL], &'s mut [u16; STRIP * PANEL]),
     ) -> &'s [u16] {
-        let wide = self.widen(panel, start, count, wide);
-        let narrow = &mut narrow[..count.next_multiple_of(2) * PANEL];
-        widen::to_pairs(wide, narrow);
-        narrow
+        let pairs = &mut narrow[..count.next_multiple_of(2) * PANEL];
+        if let Panels::Q8_0 { quants, scales } = &self.panels {
+            let range = (panel * self.inputs + start) * PANEL..(panel * self.inputs + start + count) * PANEL;
+            let scales = &scales[range.start / BLOCK..range.end / BLOCK];
+            narrow::q8_0(&quants[range], scales, pairs);
+        } else {
+            narrow::from_wide(self.widen(panel, start, count, wide), pairs);
+        }
+        pairs
     }
 
     /// Whether the weights are stored as products of `bf16` take them.
@@ -278,9 +284,11 @@ impl Panels {
             Format::Q8_0 => {
                 let block = BLOCK + 2;
                 Self::Q8_0 {
-                    quants: interleave(rows, k, |row, i| {
-                        row[i / BLOCK * block + 2 + i % BLOCK].cast_signed()
-                    }),
+                    quants: interleave(rows, k / 4, |row, quad| {
+                        let first = quad * 4 / BLOCK * block + 2 + quad * 4 % BLOCK;
+                        std::array::from_fn::<i8, 4, _>(|i| row[first + i].cast_signed())
+                    })
+                    .into_flattened(),
                     scales: interleave(rows, k / BLOCK, |row, b| {
                         u16::from_le_bytes([row[b * block], row[b * block + 1]])
                     }),

@@ -9,7 +9,6 @@ use multiversion::multiversion;
 
 use crate::packed::{BLOCK, SUPER, interleave};
 use crate::tile::PANEL;
-use crate::tile_bf16::to_bf16;
 
 /// Bytes of a super-block in a file: two `f16`, twelve bytes of scales and minima, 256 times four bits.
 pub(crate) const Q4K_BYTES: usize = 144;
@@ -147,7 +146,7 @@ impl Q6K {
 /// An `f16` as `f32`, by shifting the bits into place and correcting the exponent's bias with one exact product. For
 /// finite numbers, subnormal ones included.
 #[inline(always)]
-fn f16_to_f32(bits: u16) -> f32 {
+pub(crate) fn f16_to_f32(bits: u16) -> f32 {
     let magnitude = f32::from_bits(u32::from(bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
     f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
 }
@@ -160,8 +159,12 @@ pub(crate) fn f16(narrow: &[u16], wide: &mut [f32]) {
 }
 
 /// `[k / 2, PANEL, 2]` to `[k, PANEL]`.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: just detected.
+        return unsafe { x86::bf16_pairs(pairs, wide) };
+    }
     let pairs = pairs.as_chunks::<{ 2 * PANEL }>().0;
     for (wide, pairs) in wide.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(pairs) {
         for (column, &[first, second]) in pairs.as_chunks::<2>().0.iter().enumerate() {
@@ -171,73 +174,76 @@ pub(crate) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
     }
 }
 
-/// `[k, PANEL]` to `bf16` in pairs, `[k / 2, PANEL, 2]`, rounded to the nearest; an odd `k` gets a zero beside its last.
-pub(crate) fn to_pairs(wide: &[f32], pairs: &mut [u16]) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") {
-        // SAFETY: just detected.
-        return unsafe { to_pairs_avx512(wide, pairs) };
-    }
-    to_pairs_plain(wide, pairs);
-}
-
-fn to_pairs_plain(wide: &[f32], pairs: &mut [u16]) {
-    let wide = wide.chunks(2 * PANEL);
-    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
-        for (i, bits) in pairs.iter_mut().enumerate() {
-            *bits = to_bf16(wide.get(i % 2 * PANEL + i / 2).copied().unwrap_or(0.0));
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn to_pairs_avx512(wide: &[f32], pairs: &mut [u16]) {
-    use std::arch::x86_64::{
-        __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16,
-        _mm512_setzero_ps, _mm512_storeu_si512,
-    };
-    /// Two halves of sixteen, one of each in turn.
-    const IN_TURN: [u16; 32] = {
-        let mut order = [0; 32];
-        let mut i = 0;
-        while i < 32 {
-            order[i] = (i / 2 + i % 2 * 16) as u16;
-            i += 1;
-        }
-        order
-    };
-    let wide = wide.chunks(2 * PANEL);
-    for (pairs, wide) in pairs.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(wide) {
-        // SAFETY: a chunk has sixteen values or twice as many; `pairs` and the order are 64 bytes each, and so are the
-        // two types of the vector.
-        unsafe {
-            let first = _mm512_loadu_ps(wide.as_ptr());
-            let second = match wide.get(PANEL..) {
-                Some(second) if !second.is_empty() => _mm512_loadu_ps(second.as_ptr()),
-                _ => _mm512_setzero_ps(),
-            };
-            let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
-            let order = _mm512_loadu_si512(IN_TURN.as_ptr().cast());
-            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), _mm512_permutexvar_epi16(order, both));
-        }
-    }
-}
-
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+/// Bytes `[k / 4, PANEL, 4]` with `f16` scales `[k / BLOCK, PANEL]` to `[k, PANEL]`.
 pub(crate) fn q8_0(quants: &[i8], scales: &[u16], wide: &mut [f32]) {
     let blocks = wide
-        .chunks_exact_mut(BLOCK * PANEL)
-        .zip(quants.chunks_exact(BLOCK * PANEL))
-        .zip(scales.chunks_exact(PANEL));
+        .as_chunks_mut::<{ BLOCK * PANEL }>()
+        .0
+        .iter_mut()
+        .zip(quants.as_chunks::<{ BLOCK * PANEL }>().0)
+        .zip(scales.as_chunks::<PANEL>().0);
     for ((wide, quants), scales) in blocks {
-        let mut scale = [0f32; PANEL];
-        for (scale, &bits) in scale.iter_mut().zip(scales) {
-            *scale = f16_to_f32(bits);
+        let scales = scales.map(f16_to_f32);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: just detected.
+            unsafe { x86::q8_0(quants, &scales, wide) };
+            continue;
         }
-        for (wide, quants) in wide.chunks_exact_mut(PANEL).zip(quants.chunks_exact(PANEL)) {
-            for ((wide, &quant), scale) in wide.iter_mut().zip(quants).zip(&scale) {
-                *wide = f32::from(quant) * scale;
+        for (i, &quant) in quants.iter().enumerate() {
+            let (column, input) = (i / 4 % PANEL, i / (4 * PANEL) * 4 + i % 4);
+            wide[input * PANEL + column] = f32::from(quant) * scales[column];
+        }
+    }
+}
+
+/// Several values of a column lie in one lane, whence shifts take them; left to itself, the compiler takes them singly.
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps,
+        _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srai_epi32,
+        _mm256_storeu_ps,
+    };
+
+    use crate::packed::BLOCK;
+    use crate::tile::PANEL;
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
+        let upper = _mm256_set1_epi32(i32::MIN >> 15);
+        let pairs = pairs.as_chunks::<{ 2 * PANEL }>().0;
+        for (wide, pairs) in wide.as_chunks_mut::<{ 2 * PANEL }>().0.iter_mut().zip(pairs) {
+            for half in [0, 8] {
+                // SAFETY: eight columns: 32 bytes of pairs, and of each of two inputs.
+                unsafe {
+                    let both = _mm256_loadu_si256(pairs[2 * half..].as_ptr().cast::<__m256i>());
+                    let to = wide[half..].as_mut_ptr();
+                    _mm256_storeu_ps(to, _mm256_castsi256_ps(_mm256_slli_epi32::<16>(both)));
+                    _mm256_storeu_ps(to.add(PANEL), _mm256_castsi256_ps(_mm256_and_si256(both, upper)));
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn q8_0(quants: &[i8; BLOCK * PANEL], scales: &[f32; PANEL], wide: &mut [f32; BLOCK * PANEL]) {
+        for half in [0, 8] {
+            // SAFETY: eight scales.
+            let scale = unsafe { _mm256_loadu_ps(scales[half..].as_ptr()) };
+            let quads = quants.as_chunks::<{ 4 * PANEL }>().0;
+            for (wide, quads) in wide.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().zip(quads) {
+                // SAFETY: eight columns: 32 bytes of fours, and of each of four inputs.
+                unsafe {
+                    let quads = _mm256_loadu_si256(quads[4 * half..].as_ptr().cast::<__m256i>());
+                    let to = wide[half..].as_mut_ptr();
+                    let value =
+                        |quads| _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32::<24>(quads)), scale);
+                    _mm256_storeu_ps(to, value(_mm256_slli_epi32::<24>(quads)));
+                    _mm256_storeu_ps(to.add(PANEL), value(_mm256_slli_epi32::<16>(quads)));
+                    _mm256_storeu_ps(to.add(2 * PANEL), value(_mm256_slli_epi32::<8>(quads)));
+                    _mm256_storeu_ps(to.add(3 * PANEL), value(quads));
+                }
             }
         }
     }
