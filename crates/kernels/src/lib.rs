@@ -2,7 +2,7 @@
 //!
 //! Two families. **Inference** ([`fn@linear`], [`paged_attention`]) reads weights in the number format of their file
 //! and keys and values in pages, spreads over the threads of the current rayon pool, and gives every row the same bits
-//! whatever runs beside it. **Training** ([`fn@matmul`], [`attention_forward`] and the pairs of forward and backward) is
+//! whatever runs beside it. **Training** ([`fn@matmul`] or, in bf16, [`fn@product`]; the pairs of forward and backward) is
 //! single-threaded: the caller gives each thread its own sequences, which needs no barrier between layers. A backward
 //! function is what PyTorch's autograd would derive; the tests compare each pair with central differences, and the
 //! trainer's tests compare the whole model with PyTorch.
