@@ -151,7 +151,7 @@ impl<'a> Visibility<'a> {
 
     /// Whether "every earlier slot" is the right answer for all rows. Padding on the right needs no mask: no token
     /// comes after it, and what padding itself sees does not matter.
-    fn is_causal(&self) -> bool {
+    pub(crate) fn is_causal(&self) -> bool {
         !self.batch.packed && self.past.iter().flatten().all(|&token| token)
     }
 

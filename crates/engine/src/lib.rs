@@ -17,6 +17,7 @@ mod files;
 mod generate;
 mod gguf;
 mod guide;
+mod kernel_ops;
 mod model;
 pub mod ops;
 mod qwen3;

@@ -71,6 +71,8 @@ struct Pass<'a> {
     config: &'a Config,
     rotary: Rotary,
     blocks: Vec<Block>,
+    /// Whether our kernel does attention: each token sees its own row's earlier tokens of this batch, and those alone.
+    causal_kernel: bool,
     mode: OpsMode,
 }
 
@@ -205,7 +207,8 @@ impl Qwen3 {
             let normed_bte = ops::rms_norm(&x_bte, &layer.input_norm_e, eps, mode)?;
             x_bte = (x_bte + layer.attention.forward(&normed_bte, &pass, cache, index)?)?;
             let normed_bte = ops::rms_norm(&x_bte, &layer.post_norm_e, eps, mode)?;
-            let gated = (ops::silu(&layer.gate.forward(&normed_bte)?)? * layer.up.forward(&normed_bte)?)?;
+            let (gate, up) = (layer.gate.forward(&normed_bte)?, layer.up.forward(&normed_bte)?);
+            let gated = ops::swiglu(&gate, &up, mode)?;
             x_bte = (x_bte + layer.down.forward(&gated)?)?;
         }
         cache.advance(batch);
@@ -226,7 +229,7 @@ impl Qwen3 {
             return Err(EngineError::TokenOutOfRange { token, vocabulary });
         }
         let refuse = |message: String| Err(EngineError::Call(message));
-        if cache.keeps() && mode == OpsMode::Differentiable {
+        if cache.keeps() && mode != OpsMode::Fast {
             return refuse("a differentiable pass writes no cache: pass Cache::none()".to_owned());
         }
         if cache.keeps() && batch.is_packed() {
@@ -260,7 +263,7 @@ impl Qwen3 {
         let visibility = Visibility::new(batch, cache.filled());
         let block = match mode {
             OpsMode::Fast => QUERY_BLOCK,
-            OpsMode::Differentiable => batch.width(),
+            OpsMode::Differentiable | OpsMode::Kernels => batch.width(),
         };
         let mut blocks = Vec::new();
         for start in (0..batch.width()).step_by(block) {
@@ -282,6 +285,9 @@ impl Qwen3 {
             config: &self.config,
             rotary,
             blocks,
+            causal_kernel: mode.kernels_for(&self.embedding_ve)
+                && visibility.is_causal()
+                && visibility.past_len() == 0,
             mode,
         })
     }
@@ -306,6 +312,16 @@ impl Attention {
         let heads = |projection: &Linear, count: usize| -> Result<Tensor> {
             Ok(projection.forward(x_bte)?.reshape((b, t, count, d))?)
         };
+        if pass.causal_kernel {
+            let turned = |x_bthd: &Tensor, norm_d: &Tensor| -> Result<Tensor> {
+                let normed_bthd = ops::rms_norm(x_bthd, norm_d, eps, pass.mode)?;
+                pass.rotary.apply_by_token(&normed_bthd, pass.mode)
+            };
+            let q_bthd = turned(&heads(&self.q, h)?, &self.q_norm_d)?;
+            let k_btnd = turned(&heads(&self.k, n)?, &self.k_norm_d)?;
+            let y_bthd = ops::causal_attention(&q_bthd, &k_btnd, &heads(&self.v, n)?, pass.mode)?;
+            return self.o.forward(&y_bthd.reshape((b, t, h * d))?);
+        }
         let turned = |x_bthd: Tensor, norm_d: &Tensor| -> Result<Tensor> {
             let normed_bthd = ops::rms_norm(&x_bthd, norm_d, eps, pass.mode)?;
             pass.rotary

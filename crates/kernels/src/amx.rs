@@ -2,7 +2,7 @@
 //! intrinsics are not stable.
 
 #[cfg(all(test, target_os = "linux"))]
-mod emulator;
+pub(crate) mod emulator;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 

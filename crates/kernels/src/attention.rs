@@ -4,12 +4,13 @@
 //! log-sum-exp of each row; the backward pass computes the probabilities again (the flash attention recipe,
 //! arXiv 2205.14135).
 
-use crate::elementwise::{dot, exp};
+use crate::elementwise::{dot, exp, exp_all, largest};
 use crate::matmul::{Mat, MatMut, Write, matmul};
 use multiversion::multiversion;
 
-/// Query rows handled at once: 64 rows of 512 keys are 128 KiB of scores.
-const BLOCK: usize = 64;
+/// Query rows handled at once: 96 rows of 512 keys are 192 KiB of scores. A multiple of the rows of a tile, and of what
+/// bf16 fills the inner dimension up to.
+pub(crate) const BLOCK: usize = 96;
 
 /// The form of one sequence's attention.
 #[derive(Clone, Copy, Debug)]
@@ -25,19 +26,19 @@ pub struct AttentionShape {
 }
 
 impl AttentionShape {
-    fn query_stride(&self) -> usize {
+    pub(crate) fn query_stride(&self) -> usize {
         self.heads * self.head_dim
     }
 
-    fn kv_stride(&self) -> usize {
+    pub(crate) fn kv_stride(&self) -> usize {
         self.kv_heads * self.head_dim
     }
 
-    fn scale(&self) -> f32 {
+    pub(crate) fn scale(&self) -> f32 {
         1.0 / (self.head_dim as f32).sqrt()
     }
 
-    fn check(&self, queries: &[&[f32]], keys: &[&[f32]]) {
+    pub(crate) fn check(&self, queries: &[&[f32]], keys: &[&[f32]]) {
         assert!(
             self.kv_heads > 0 && self.heads.is_multiple_of(self.kv_heads),
             "kv_heads must divide heads"
@@ -59,7 +60,7 @@ impl AttentionShape {
     }
 
     /// Every (head, its key head, first row, end row) in a fixed order.
-    fn blocks(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    pub(crate) fn blocks(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
         let group = self.heads / self.kv_heads;
         (0..self.heads).flat_map(move |head| {
             (0..self.tokens)
@@ -122,21 +123,16 @@ pub fn attention_forward(
 }
 
 /// Masks and normalises a block whose first row may see keys `0..=start`.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 fn softmax_rows(scores: &mut [f32], start: usize, width: usize, lse: &mut [f32]) {
     for (i, (row, lse)) in scores.chunks_exact_mut(width).zip(lse).enumerate() {
         let (seen, hidden) = row.split_at_mut(start + i + 1);
-        let mut maxima = [f32::NEG_INFINITY; 8];
-        for (j, &x) in seen.iter().enumerate() {
-            maxima[j % 8] = maxima[j % 8].max(x);
-        }
-        let max = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sums = [0f32; 8];
-        for (j, x) in seen.iter_mut().enumerate() {
-            *x = exp(*x - max);
-            sums[j % 8] += *x;
-        }
-        let sum: f32 = sums.iter().sum();
+        let max = largest(seen);
+        let sum = exp_all(seen, 1.0, max);
         let inverse = 1.0 / sum;
         for x in seen.iter_mut() {
             *x *= inverse;
@@ -234,7 +230,11 @@ pub fn attention_backward(
 }
 
 /// Turns scores into probabilities and `d_scores` from `dP` into `P * (dP - delta)`, zero where causality hides.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 fn score_gradients(
     scores: &mut [f32],
     d_scores: &mut [f32],

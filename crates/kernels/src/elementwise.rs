@@ -10,8 +10,11 @@ use multiversion::multiversion;
 pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HI: f32 = 0.693_359_4;
     const LN2_LO: f32 = -2.121_944_4e-4;
+    /// Added and taken off again, it rounds to the nearest integer; in between, that integer is in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = x - n * LN2_HI - n * LN2_LO;
     let p = 1.0 / 720.0;
     let p = p * r + 1.0 / 120.0;
@@ -21,7 +24,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 1.0;
     let p = p * r + 1.0;
     // 2^n by writing the exponent field; n lies in -126..=127 after the clamp.
-    let two_n = f32::from_bits((((n as i32) + 127) as u32) << 23);
+    let two_n = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
     p * two_n
 }
 
@@ -29,7 +32,11 @@ pub(crate) fn exp(x: f32) -> f32 {
 ///
 /// # Panics
 /// When the lengths differ.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn add_assign(dst: &mut [f32], src: &[f32]) {
     assert_eq!(dst.len(), src.len(), "add_assign needs equal lengths");
     for (d, s) in dst.iter_mut().zip(src) {
@@ -41,7 +48,11 @@ pub fn add_assign(dst: &mut [f32], src: &[f32]) {
 ///
 /// # Panics
 /// When the lengths differ.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn swiglu_forward(gate: &[f32], up: &[f32], out: &mut [f32]) {
     assert!(
         gate.len() == up.len() && up.len() == out.len(),
@@ -58,7 +69,11 @@ pub fn swiglu_forward(gate: &[f32], up: &[f32], out: &mut [f32]) {
 ///
 /// # Panics
 /// When the lengths differ.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn swiglu_backward(gate: &mut [f32], up: &mut [f32], d_out: &[f32]) {
     assert!(
         gate.len() == up.len() && up.len() == d_out.len(),
@@ -73,23 +88,122 @@ pub fn swiglu_backward(gate: &mut [f32], up: &mut [f32], d_out: &[f32]) {
     }
 }
 
-/// Dot product with eight partial sums, so that it vectorises.
+/// Partial sums of a reduction, so that it vectorises.
+pub(crate) const LANES: usize = 32;
+
+/// Dot product.
 #[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for i in 0..8 {
-            sums[i] += x[i] * y[i];
+    let mut sums = [0f32; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            sums[i] += a[i] * b[i];
         }
     }
+    let tail: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
     sums.iter().sum::<f32>() + tail
+}
+
+/// The largest element; negative infinity of none.
+#[inline(always)]
+pub(crate) fn largest(x: &[f32]) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut maxima = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            maxima[i] = if chunk[i] > maxima[i] { chunk[i] } else { maxima[i] };
+        }
+    }
+    maxima
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Replaces every `x` by `e^(scale x - shift)` and returns the sum.
+#[inline(always)]
+pub(crate) fn exp_all(x: &mut [f32], scale: f32, shift: f32) -> f32 {
+    let (chunks, rest) = x.as_chunks_mut::<LANES>();
+    let mut sums = [0f32; LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            chunk[i] = exp(chunk[i] * scale - shift);
+            sums[i] += chunk[i];
+        }
+    }
+    let mut sum = sums.iter().sum::<f32>();
+    for x in rest {
+        *x = exp(*x * scale - shift);
+        sum += *x;
+    }
+    sum
+}
+
+/// The sum of squares, in `f64`.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+pub fn sum_of_squares(x: &[f32]) -> f64 {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut sums = [0f64; 16];
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(*x) * f64::from(*x);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()
+}
+
+/// The numbers of one AdamW update.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamStep {
+    /// The gradient is multiplied by this first.
+    pub scale: f32,
+    /// Decays of both moments.
+    pub betas: (f32, f32),
+    /// Both moments are multiplied by these before use: the corrections for their start at zero.
+    pub corrections: (f32, f32),
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Learning rate.
+    pub lr: f32,
+    /// What is kept of the parameter: one less learning rate times weight decay.
+    pub keep: f32,
+}
+
+/// One AdamW update of parameters and moments in one pass (Loshchilov and Hutter, arXiv 1711.05101).
+///
+/// # Panics
+/// When the lengths differ.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+pub fn adamw_update(
+    step: AdamStep,
+    params: &mut [f32],
+    gradient: &[f32],
+    (first, second): (&mut [f32], &mut [f32]),
+) {
+    let n = params.len();
+    assert!(
+        gradient.len() == n && first.len() == n && second.len() == n,
+        "adamw needs equal lengths"
+    );
+    let (b1, b2) = step.betas;
+    let moments = first.iter_mut().zip(second);
+    for ((p, g), (m, v)) in params.iter_mut().zip(gradient).zip(moments) {
+        let g = g * step.scale;
+        *m = b1 * *m + (1.0 - b1) * g;
+        *v = b2 * *v + (1.0 - b2) * g * g;
+        *p = *p * step.keep
+            - step.lr * (*m * step.corrections.0) / ((*v * step.corrections.1).sqrt() + step.eps);
+    }
 }
 
 #[cfg(test)]

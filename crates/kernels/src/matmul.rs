@@ -124,6 +124,11 @@ impl<'a> MatMut<'a> {
             row_stride,
         }
     }
+
+    /// The slice, rows, columns, and elements from one row to the next.
+    pub(crate) fn into_parts(self) -> (&'a mut [f32], usize, usize, usize) {
+        (self.data, self.rows, self.cols, self.row_stride)
+    }
 }
 
 /// `dst = scale * lhs · rhs`, or `dst += scale * lhs · rhs` with [`Write::Add`].

@@ -1,6 +1,6 @@
 //! Root-mean-square normalisation over rows: the hidden state (`d`), and each head's query and key (`k`).
 
-use crate::elementwise::dot;
+use crate::elementwise::{LANES, dot};
 use multiversion::multiversion;
 
 /// `out = x * r * weight` row by row, `r = 1 / sqrt(mean(x²) + eps)`.
@@ -9,7 +9,11 @@ use multiversion::multiversion;
 ///
 /// # Panics
 /// When the lengths do not fit.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], inv_rms: &mut [f32]) {
     let d = weight.len();
     assert!(
@@ -18,8 +22,10 @@ pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], in
     );
     for ((row, out_row), r) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)).zip(inv_rms) {
         *r = 1.0 / (dot(row, row) / d as f32 + eps).sqrt();
-        for ((o, v), w) in out_row.iter_mut().zip(row).zip(weight) {
-            *o = v * *r * w;
+        // By index over slices of one length: chained iterators are not always seen through here.
+        let (row, out_row, weight) = (&row[..d], &mut out_row[..d], &weight[..d]);
+        for i in 0..d {
+            out_row[i] = row[i] * *r * weight[i];
         }
     }
 }
@@ -30,7 +36,11 @@ pub fn rms_norm_forward(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32], in
 ///
 /// # Panics
 /// When the lengths do not fit.
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn rms_norm_backward(
     (x, weight, inv_rms): (&[f32], &[f32], &[f32]),
     d_out: &[f32],
@@ -48,20 +58,22 @@ pub fn rms_norm_backward(
         .zip(d_x.chunks_exact_mut(d))
         .zip(inv_rms);
     for (((row, d_out_row), d_row), &r) in rows {
-        let mut sums = [0f32; 8];
-        for (i, ((v, g), w)) in row.iter().zip(d_out_row).zip(weight).enumerate() {
-            sums[i % 8] += v * g * w;
+        let (row, g, weight) = (&row[..d], &d_out_row[..d], &weight[..d]);
+        let (d_row, d_weight) = (&mut d_row[..d], &mut d_weight[..d]);
+        let mut sums = [0f32; LANES];
+        let whole = d / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            let end = start + LANES;
+            let (v, g, w) = (&row[start..end], &g[start..end], &weight[start..end]);
+            for i in 0..LANES {
+                sums[i] += v[i] * g[i] * w[i];
+            }
         }
-        let coefficient = r * r * sums.iter().sum::<f32>() / d as f32;
-        for ((((dx, v), g), w), dw) in d_row
-            .iter_mut()
-            .zip(row)
-            .zip(d_out_row)
-            .zip(weight)
-            .zip(d_weight.iter_mut())
-        {
-            *dx += r * (g * w - v * coefficient);
-            *dw += g * v * r;
+        let tail: f32 = (whole..d).map(|i| row[i] * g[i] * weight[i]).sum();
+        let coefficient = r * r * (sums.iter().sum::<f32>() + tail) / d as f32;
+        for i in 0..d {
+            d_row[i] += r * (g[i] * weight[i] - row[i] * coefficient);
+            d_weight[i] += g[i] * row[i] * r;
         }
     }
 }

@@ -183,6 +183,35 @@ impl PackedMatrix {
         }
     }
 
+    /// Some of the rows as a matrix of their own. A product with it has the bits of a product with the whole.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        assert!(
+            rows.iter().all(|&row| row < self.outputs),
+            "rows below {} expected, got {rows:?}",
+            self.outputs
+        );
+        let panels = match &self.panels {
+            Panels::F32(values) => Panels::F32(gather::<1, _>(values, self.outputs, rows)),
+            Panels::F16(values) => Panels::F16(gather::<1, _>(values, self.outputs, rows)),
+            Panels::Bf16(values) => Panels::Bf16(gather::<2, _>(values, self.outputs, rows)),
+            Panels::Q8_0 { quants, scales } => Panels::Q8_0 {
+                quants: gather::<4, _>(quants, self.outputs, rows),
+                scales: gather::<1, _>(scales, self.outputs, rows),
+            },
+            Panels::Q4K(panels) => Panels::Q4K(panels.select(self.outputs, rows)),
+            Panels::Q6K(panels) => Panels::Q6K(panels.select(self.outputs, rows)),
+        };
+        Self {
+            outputs: rows.len(),
+            inputs: self.inputs,
+            panels,
+        }
+    }
+
     pub(crate) fn panel_count(&self) -> usize {
         self.outputs.div_ceil(PANEL)
     }
@@ -334,6 +363,29 @@ pub(crate) fn interleave<T: Copy + Default + Send>(
             }
         });
     packed
+}
+
+/// The columns of some rows, out of panels `[panel, step, PANEL, UNIT]` of `outputs` rows, as panels of their own.
+pub(crate) fn gather<const UNIT: usize, T: Copy + Default>(
+    values: &[T],
+    outputs: usize,
+    rows: &[usize],
+) -> Vec<T> {
+    let units = values.as_chunks::<UNIT>().0;
+    let steps = units.len() / (outputs.div_ceil(PANEL) * PANEL).max(1);
+    let mut gathered = vec![[T::default(); UNIT]; rows.len().div_ceil(PANEL) * steps * PANEL];
+    for (place, &row) in rows.iter().enumerate() {
+        let from = units[row / PANEL * steps * PANEL + row % PANEL..]
+            .iter()
+            .step_by(PANEL);
+        let to = gathered[place / PANEL * steps * PANEL + place % PANEL..]
+            .iter_mut()
+            .step_by(PANEL);
+        for (to, from) in to.zip(from).take(steps) {
+            *to = *from;
+        }
+    }
+    gathered.into_flattened()
 }
 
 #[cfg(test)]

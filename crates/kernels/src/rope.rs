@@ -1,5 +1,6 @@
 //! Rotary position embedding in the half-split ("NeoX") layout that Qwen3 uses.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 /// Positions below which waking another thread costs more than it saves.
@@ -96,6 +97,11 @@ pub fn rope_backward(d_x: &mut [f32], heads: usize, positions: &[usize], table: 
     rotate(d_x, heads, positions, table, -1.0);
 }
 
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 fn rotate(x: &mut [f32], heads: usize, positions: &[usize], table: &RopeTable, sign: f32) {
     let width = heads * table.half * 2;
     assert_eq!(x.len(), positions.len() * width, "rope: lengths do not fit");

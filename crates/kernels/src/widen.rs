@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use crate::packed::{BLOCK, SUPER, interleave};
+use crate::packed::{BLOCK, SUPER, gather, interleave};
 use crate::tile::PANEL;
 
 /// Bytes of a super-block in a file: two `f16`, twelve bytes of scales and minima, 256 times four bits.
@@ -33,6 +33,17 @@ pub(crate) struct Q4K {
 }
 
 impl Q4K {
+    /// Some of the `outputs` rows.
+    pub(crate) fn select(&self, outputs: usize, rows: &[usize]) -> Self {
+        Self {
+            quants: gather::<1, _>(&self.quants, outputs, rows),
+            parts: gather::<1, _>(&self.parts, outputs, rows),
+            minimum_parts: gather::<1, _>(&self.minimum_parts, outputs, rows),
+            scales: gather::<1, _>(&self.scales, outputs, rows),
+            minima: gather::<1, _>(&self.minima, outputs, rows),
+        }
+    }
+
     pub(crate) fn pack(k: usize, rows: &[&[u8]]) -> Self {
         let block = |row: &[u8], i: usize| -> [u8; Q4K_BYTES] { super_block(row, i) };
         // 64 inputs lie in 32 bytes: the first half of them in the low bits.
@@ -107,6 +118,15 @@ pub(crate) struct Q6K {
 }
 
 impl Q6K {
+    /// Some of the `outputs` rows.
+    pub(crate) fn select(&self, outputs: usize, rows: &[usize]) -> Self {
+        Self {
+            quants: gather::<1, _>(&self.quants, outputs, rows),
+            parts: gather::<1, _>(&self.parts, outputs, rows),
+            scales: gather::<1, _>(&self.scales, outputs, rows),
+        }
+    }
+
     pub(crate) fn pack(k: usize, rows: &[&[u8]]) -> Self {
         Self {
             quants: interleave(rows, k, |row, i| {

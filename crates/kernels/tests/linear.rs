@@ -313,3 +313,52 @@ fn activations_without_the_form_are_refused() {
     let (weight, out, write) = (&matrix, &mut [0.0; 4][..], Write::Replace);
     products(&rows, &mut [Product { weight, out, write }]);
 }
+
+/// Some rows of a matrix give the bits that they give among all others, in every format, set and arithmetic.
+#[test]
+fn selected_rows_have_the_bits_of_the_whole() {
+    let (n, k, m) = (70, 512, 5);
+    let rows = [69usize, 3, 17, 16, 40, 3, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    let x = random(9, m * k);
+    let formats = [
+        Format::F32,
+        Format::F16,
+        Format::Bf16,
+        Format::Q8_0,
+        Format::Q4K,
+        Format::Q6K,
+    ];
+    for (format, isa) in formats
+        .into_iter()
+        .flat_map(|format| available().map(move |isa| (format, isa)))
+    {
+        let (matrix, _) = weights(format, n, k);
+        let some = matrix.select(&rows);
+        for numerics in [Numerics::Exact, Numerics::Native] {
+            let mut left = Activations::new(isa, numerics, &[format]);
+            left.set(&x, k);
+            let product = |weight: &PackedMatrix| {
+                let mut out = vec![f32::NAN; m * weight.outputs()];
+                let write = Write::Replace;
+                let job = Product {
+                    weight,
+                    out: &mut out,
+                    write,
+                };
+                products(&left, &mut [job]);
+                out
+            };
+            let (all, some) = (product(&matrix), product(&some));
+            for (all, some) in all.chunks(n).zip(some.chunks(rows.len())) {
+                for (&row, some) in rows.iter().zip(some) {
+                    assert_eq!(
+                        some.to_bits(),
+                        all[row].to_bits(),
+                        "{format:?} {} {numerics:?}",
+                        isa.name()
+                    );
+                }
+            }
+        }
+    }
+}

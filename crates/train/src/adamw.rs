@@ -3,8 +3,12 @@
 //! candle-nn has an AdamW, but keeps its moments private: an exact resume needs them.
 
 use crate::layout::Layout;
+use rewardanything_kernels::{self as kernels, AdamStep};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
+
+/// Elements whose squares are summed on their own.
+const NORM_BLOCK: usize = 1 << 16;
 
 /// How parameters move.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,36 +89,58 @@ impl AdamW {
         params: &mut [f32],
         gradient: &[f32],
     ) -> f64 {
-        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        // Blocks of fixed size, so that the norm does not depend on the number of threads.
+        let mut squares = vec![0f64; gradient.len().div_ceil(NORM_BLOCK)];
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = squares.len().div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            for (squares, part) in squares.chunks_mut(share).zip(gradient.chunks(share * NORM_BLOCK)) {
+                scope.spawn(move || {
+                    for (square, block) in squares.iter_mut().zip(part.chunks(NORM_BLOCK)) {
+                        *square = kernels::sum_of_squares(block);
+                    }
+                });
+            }
+        });
+        let norm = squares.iter().sum::<f64>().sqrt();
         let scale = if optim.clip > 0.0 && norm > optim.clip {
             (optim.clip / norm) as f32
         } else {
             1.0
         };
-        let (b1, b2, eps) = (optim.beta1 as f32, optim.beta2 as f32, optim.eps as f32);
         let t = i32::try_from(step + 1).unwrap_or(i32::MAX);
-        let correct1 = (1.0 / (1.0 - optim.beta1.powi(t))) as f32;
-        let correct2 = (1.0 / (1.0 - optim.beta2.powi(t))) as f32;
-        for (range, decays) in layout.decays() {
-            let keep = if decays {
+        let correct = |beta: f64| (1.0 / (1.0 - beta.powi(t))) as f32;
+        let of = |decays: bool| AdamStep {
+            scale,
+            betas: (optim.beta1 as f32, optim.beta2 as f32),
+            corrections: (correct(optim.beta1), correct(optim.beta2)),
+            eps: optim.eps as f32,
+            lr: lr as f32,
+            keep: if decays {
                 (1.0 - lr * optim.weight_decay) as f32
             } else {
                 1.0
-            };
-            let moments = self.first[range.clone()]
-                .iter_mut()
-                .zip(&mut self.second[range.clone()]);
-            for ((p, g), (m, v)) in params[range.clone()]
-                .iter_mut()
-                .zip(&gradient[range])
-                .zip(moments)
-            {
-                let g = g * scale;
-                *m = b1 * *m + (1.0 - b1) * g;
-                *v = b2 * *v + (1.0 - b2) * g * g;
-                *p = *p * keep - lr as f32 * (*m * correct1) / ((*v * correct2).sqrt() + eps);
+            },
+        };
+        // Each element stands alone, so the share of a thread may begin anywhere.
+        let decays = layout.decays();
+        let share = params.len().div_ceil(threads).max(1);
+        let shares = params.chunks_mut(share).zip(gradient.chunks(share));
+        let moments = self.first.chunks_mut(share).zip(self.second.chunks_mut(share));
+        std::thread::scope(|scope| {
+            for (i, ((params, gradient), (first, second))) in shares.zip(moments).enumerate() {
+                let (decays, of) = (&decays, &of);
+                scope.spawn(move || {
+                    let (start, end) = (i * share, i * share + params.len());
+                    for (range, decays) in decays {
+                        let (from, to) = (range.start.clamp(start, end), range.end.clamp(start, end));
+                        let own = from - start..to - start;
+                        let moments = (&mut first[own.clone()], &mut second[own.clone()]);
+                        kernels::adamw_update(of(*decays), &mut params[own.clone()], &gradient[own], moments);
+                    }
+                });
             }
-        }
+        });
         norm
     }
 }

@@ -3,6 +3,7 @@
 use crate::TrainError;
 use crate::adamw::Optim;
 use crate::examples::ExampleConfig;
+use crate::fused::Compute;
 use crate::pool::PoolConfig;
 use rewardanything_core::Profile;
 use rewardanything_engine::Config;
@@ -83,6 +84,10 @@ pub struct Run {
     /// Which code computes the gradient.
     #[serde(default)]
     pub backend: Backend,
+    /// In which numbers the fused code multiplies: `native` or `exact`. A run that is resumed on a processor without
+    /// bf16 goes on in `exact`.
+    #[serde(default)]
+    pub compute: Compute,
 }
 
 fn one() -> f32 {

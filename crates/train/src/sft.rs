@@ -4,7 +4,7 @@ use crate::adamw::AdamW;
 use crate::checkpoint::{State, export, write_atomically};
 use crate::encode::Encoder;
 use crate::examples::{Kind, Maker};
-use crate::fused::Fused;
+use crate::fused::{CHUNK_TOKENS, Fused};
 use crate::layout::{Dims, Layout};
 use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
@@ -20,9 +20,6 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// Tokens each thread takes at a time: activations of a layer then stay near the cache.
-const CHUNK_TOKENS: usize = 768;
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Serialize)]
@@ -227,7 +224,7 @@ impl<'a> Trainer<'a> {
         let run = &self.recipe.run;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if run.threads == 0 { processors } else { run.threads };
-        let mut fused = Fused::new(self.layout.clone(), threads, CHUNK_TOKENS);
+        let mut fused = Fused::new(self.layout.clone(), threads, CHUNK_TOKENS).computing(run.compute);
         let mut gradient = vec![0f32; self.layout.len()];
         let metrics_path = self.output.join("metrics.jsonl");
         let error = |e: std::io::Error| TrainError::File {

@@ -1,10 +1,11 @@
 //! Both gradients against PyTorch's, and against each other.
 
 use candle_core::{DType, Device};
-use rewardanything_engine::Config;
-use rewardanything_train::candle_twin;
+use rewardanything_engine::{Config, OpsMode};
+use rewardanything_train::adamw::{AdamW, Optim};
+use rewardanything_train::candle_twin::{self, Twin};
 use rewardanything_train::examples::Kind;
-use rewardanything_train::fused::Fused;
+use rewardanything_train::fused::{Compute, Fused};
 use rewardanything_train::layout::{Dims, Layout};
 use rewardanything_train::load;
 use rewardanything_train::sequence::Sequence;
@@ -94,11 +95,17 @@ fn fused_equals_pytorch() {
 
 #[test]
 fn candle_equals_pytorch() {
-    {
-        let g = golden("tiny-tied");
+    let g = golden("tiny-tied");
+    for mode in [OpsMode::Differentiable, OpsMode::Kernels] {
         let mut gradient = vec![f32::NAN; g.layout.len()];
-        let loss =
-            candle_twin::loss_and_gradient(&g.config, &g.layout, &g.params, &g.batch, &mut gradient).unwrap();
+        let twin = Twin {
+            config: &g.config,
+            layout: &g.layout,
+            mode,
+        };
+        let loss = twin
+            .loss_and_gradient(&g.params, &g.batch, &mut gradient)
+            .unwrap();
         assert!((loss - g.loss).abs() < 1e-5, "{loss} {}", g.loss);
         assert_equal(&g.layout, &gradient, &g.gradient, 1e-4);
     }
@@ -137,6 +144,101 @@ fn fused_equals_candle_on_weighted_ragged_batches() {
         .filter(|w| **w != 0.0)
         .count();
     assert_eq!(counted, expected);
+}
+
+/// Operands of bf16 are off by at most 2^-8 of themselves, evenly spread, hence by 2^-8 / sqrt(3) in the root mean square.
+/// A gradient passes some 14 products a layer, forward and back, and two of the head, each of two rounded operands; the
+/// errors are independent and add up as squares. Three times that is allowed.
+#[test]
+fn native_equals_exact_up_to_the_rounding_of_operands() {
+    let g = golden("tiny-tied");
+    let vocab = g.config.vocab_size;
+    let tokens = |n: usize, salt: usize| -> Vec<u32> {
+        (0..n)
+            .map(|i| u32::try_from((i * 131 + salt * 17 + i * i) % vocab).unwrap())
+            .collect()
+    };
+    let batch: Vec<Sequence> = [2, 97, 5, 64, 150, 33]
+        .iter()
+        .enumerate()
+        .map(|(salt, n)| sequence(&tokens(*n, salt), |i| [0.0, 0.05, 1.0, 0.4][i % 4]))
+        .collect();
+    let roundings = 2.0 * (14.0 * g.layout.dims.layers as f64 + 2.0);
+    let allowed = 3.0 * roundings.sqrt() / 256.0 / 3f64.sqrt();
+    let mut exact = vec![0.0; g.layout.len()];
+    let loss = Fused::new(g.layout.clone(), 2, 128).loss_and_gradient(&g.params, &batch, &mut exact);
+    for threads in [1, 2] {
+        let mut fused = Fused::new(g.layout.clone(), threads, 128).computing(Compute::Native);
+        let mut native = vec![0.0; g.layout.len()];
+        fused.loss_and_gradient(&g.params, &batch[..2], &mut native);
+        let native_loss = fused.loss_and_gradient(&g.params, &batch, &mut native);
+        assert!((native_loss - loss).abs() < 2e-3 * loss, "{native_loss} {loss}");
+        for t in &g.layout.tensors {
+            let norm = |f: &dyn Fn(usize) -> f32| {
+                t.range
+                    .clone()
+                    .map(|i| f64::from(f(i)).powi(2))
+                    .sum::<f64>()
+                    .sqrt()
+            };
+            let relative = norm(&|i| native[i] - exact[i]) / norm(&|i| exact[i]);
+            assert!(
+                relative < allowed,
+                "{}: off by {relative:.4}, allowed {allowed:.4}",
+                t.name
+            );
+        }
+        // The same batch on as many threads gives the same bits.
+        let mut again = vec![f32::NAN; g.layout.len()];
+        fused.loss_and_gradient(&g.params, &batch, &mut again);
+        assert!(again == native);
+        if fused.compute() == Compute::Native {
+            assert!(
+                native != exact,
+                "a twin that is never another computation tests nothing"
+            );
+        }
+    }
+}
+
+/// In bf16 a run goes its own way in the last digits, and arrives at the same place.
+#[test]
+fn native_and_exact_runs_learn_the_same() {
+    let g = golden("tiny-tied");
+    let vocab = g.config.vocab_size;
+    let batch = |step: usize| -> Vec<Sequence> {
+        let tokens = |row: usize| -> Vec<u32> {
+            // Each token follows from the one before.
+            (0..40)
+                .scan(step * 7 + row * 3, |t, _| {
+                    *t = (*t * 5 + 3) % vocab;
+                    Some(u32::try_from(*t).unwrap())
+                })
+                .collect()
+        };
+        (0..4).map(|row| sequence(&tokens(row), |_| 1.0)).collect()
+    };
+    let optim = Optim {
+        lr: 5e-3,
+        ..Optim::default()
+    };
+    let run = |compute: Compute| -> (f64, f64) {
+        let mut fused = Fused::new(g.layout.clone(), 2, 64).computing(compute);
+        let (mut params, mut adamw) = (g.params.clone(), AdamW::new(g.layout.len()));
+        let mut gradient = vec![0.0; g.layout.len()];
+        let mut losses = Vec::new();
+        for step in 0..60 {
+            losses.push(fused.loss_and_gradient(&params, &batch(step), &mut gradient));
+            adamw.update(&optim, &g.layout, (step, optim.lr), &mut params, &gradient);
+        }
+        (losses[0], losses[50..].iter().sum::<f64>() / 10.0)
+    };
+    let (native, exact) = (run(Compute::Native), run(Compute::Exact));
+    assert!(exact.1 < 0.7 * exact.0, "it learns: {exact:?}");
+    assert!(
+        (native.1 - exact.1).abs() < 0.02 * exact.0,
+        "native {native:?}, exact {exact:?}"
+    );
 }
 
 /// Splitting a batch over threads and chunks changes nothing but the last bits.

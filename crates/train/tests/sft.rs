@@ -129,7 +129,10 @@ fn a_run_learns_and_resumes_exactly() {
 #[test]
 fn both_backends_take_the_same_steps() {
     let folder = tempfile::tempdir().unwrap();
-    let fused = write(folder.path(), "fused.toml", &RECIPE.replace("OUT", "fused"));
+    let fused = RECIPE
+        .replace("OUT", "fused")
+        .replace("threads = 2", "threads = 2\ncompute = \"exact\"");
+    let fused = write(folder.path(), "fused.toml", &fused);
     let candle = RECIPE
         .replace("OUT", "candle")
         .replace("threads = 2", "backend = \"candle\"");
@@ -140,6 +143,35 @@ fn both_backends_take_the_same_steps() {
         let (a, b) = (metric(&fused, step, "loss"), metric(&candle, step, "loss"));
         assert!((a - b).abs() < 2e-4, "step {step}: {a} {b}");
     }
+}
+
+#[test]
+fn recipes_say_in_which_numbers_they_compute() {
+    use rewardanything_train::fused::Compute;
+    use rewardanything_train::recipe::Recipe;
+    let folder = tempfile::tempdir().unwrap();
+    let read = |extra: &str| {
+        let text = RECIPE.replace("threads = 2", &format!("threads = 2\n{extra}"));
+        Recipe::read(&write(folder.path(), "r.toml", &text)).map(|r| r.run.compute)
+    };
+    assert_eq!(read("").unwrap(), Compute::Native);
+    assert_eq!(read("compute = \"exact\"").unwrap(), Compute::Exact);
+    let message = read("compute = \"half\"").unwrap_err().to_string();
+    assert!(
+        message.contains("native") && message.contains("exact"),
+        "{message}"
+    );
+    // Recipes that were written before there was a choice.
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/nano");
+    let mut count = 0;
+    for entry in fs::read_dir(old).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            assert_eq!(Recipe::read(&path).unwrap().run.compute, Compute::Native);
+            count += 1;
+        }
+    }
+    assert!(count > 0);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! From the last layer to logits.
 
-use half::bf16;
 use rewardanything_kernels as kernels;
-use rewardanything_kernels::{Activations, Format, Isa, Numerics, PackedMatrix, Product, Write};
+use rewardanything_kernels::{Activations, Isa, Numerics, PackedMatrix, Product, Write};
 
 use super::{Part, Wanted};
 
@@ -37,7 +36,8 @@ impl Head<'_> {
         let mut among = if offered.is_empty() {
             Vec::new()
         } else {
-            self.product(&among, &self.select(&offered))
+            let rows: Vec<usize> = offered.iter().map(|&token| token as usize).collect();
+            self.product(&among, &self.weight_ve.select(&rows))
         }
         .into_iter();
         parts
@@ -71,29 +71,6 @@ impl Head<'_> {
         };
         kernels::products(&x, &mut [product]);
         out.chunks_exact(n).map(<[f32]>::to_vec).collect()
-    }
-
-    /// The rows of these tokens as a matrix of its own. Its products have the bits of the whole matrix's: it holds the
-    /// very numbers that those are taken with.
-    fn select(&self, tokens: &[u32]) -> PackedMatrix {
-        let e = self.weight_ve.inputs();
-        let narrow = self.numerics == Numerics::Native
-            && self.isa.has_bf16()
-            && !matches!(self.weight_ve.format(), Format::F32 | Format::F16);
-        let format = if narrow { Format::Bf16 } else { Format::F32 };
-        let mut bytes = Vec::new();
-        let mut row = vec![0f32; e];
-        for &token in tokens {
-            self.weight_ve.row(token as usize, &mut row);
-            for &value in &row {
-                if narrow {
-                    bytes.extend(bf16::from_f32(value).to_le_bytes());
-                } else {
-                    bytes.extend(value.to_le_bytes());
-                }
-            }
-        }
-        PackedMatrix::new(format, tokens.len(), e, &bytes).expect("whole rows of a format. This is a bug.")
     }
 
     /// The logits of `tokens`, found among those of `offered`, at their places in the vocabulary.

@@ -9,7 +9,7 @@ use rewardanything_engine::{
     Batch, Cache, EngineError, OpsMode, Positions, Qwen3, TokenJob, Weights, generate, log_probability,
 };
 
-const MODES: [OpsMode; 2] = [OpsMode::Fast, OpsMode::Differentiable];
+const MODES: [OpsMode; 3] = [OpsMode::Fast, OpsMode::Differentiable, OpsMode::Kernels];
 
 /// Logits of one sequence alone, without a cache: `[t, v]`.
 fn alone(model: &Qwen3, tokens: &[u32], mode: OpsMode) -> Tensor {
@@ -357,10 +357,16 @@ fn trainable(name: &str) -> (VarMap, Qwen3) {
 
 /// The mean next-token loss over all prompts, from logits `[rows * width, v]` and the index of each sequence's start.
 fn check_gradients(name: &str, batch: &Batch, starts: &[usize]) {
+    for mode in [OpsMode::Differentiable, OpsMode::Kernels] {
+        check_gradients_in(mode, name, batch, starts);
+    }
+}
+
+fn check_gradients_in(mode: OpsMode, name: &str, batch: &Batch, starts: &[usize]) {
     let golden = golden(name);
     let (variables, model) = trainable(name);
     let logits = model
-        .forward(batch, &mut Cache::none(), Positions::All, OpsMode::Differentiable)
+        .forward(batch, &mut Cache::none(), Positions::All, mode)
         .unwrap();
     let logits = logits.flatten_to(1).unwrap();
     let (mut positions, mut targets) = (Vec::new(), Vec::new());
@@ -439,12 +445,9 @@ fn calls_without_meaning_are_refused() {
         assert!(error.contains(expect), "{error}");
     };
     let one = || Batch::ragged(&[[1_u32]]).unwrap();
-    check(
-        one(),
-        &mut Cache::new(),
-        OpsMode::Differentiable,
-        "differentiable",
-    );
+    for mode in [OpsMode::Differentiable, OpsMode::Kernels] {
+        check(one(), &mut Cache::new(), mode, "differentiable");
+    }
     check(
         Batch::packed(&[[[1_u32]]]).unwrap(),
         &mut Cache::new(),

@@ -39,7 +39,7 @@ enum Instruction {
 }
 
 /// From now on the process has tiles, of the processor or of this file.
-pub(super) fn install() {
+pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         if super::is_granted() {
