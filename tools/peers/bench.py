@@ -51,8 +51,8 @@ def llama_engine(dtype: str) -> Callable[[str], dict]:
 
 
 def our_gemm(isa: str) -> dict:
-    output, _, _ = run([RELEASE / "examples" / "linear_speed"], isa)
-    found = re.findall(r"\[(\d+), (\d+)\] x \[(\d+), \d+\] Bf16: ([\d.]+) GFLOP/s", output)
+    output, _, _ = run([RELEASE / "examples" / "linear_speed", "bf16"], isa)
+    found = re.findall(r"BF16 \[(\d+), (\d+)\] x \[(\d+), \d+\] Native: ([\d.]+) GFLOP/s", output)
     rates = {f"{m}x{k}x{n}": float(rate) for m, k, n, rate in found if int(m) > 1}
     return rates | {"version": output.splitlines()[0]}
 
@@ -107,7 +107,8 @@ PARTS: dict[str, Callable[[str], dict]] = {
     "gemm/ours-bf16": our_gemm,
     "gemm/onednn-bf16": lambda isa: run_json([PYTHON, TOOLS / "gemm_worker.py"], isa),
     "train/ours": our_step,
-    "train/pytorch": lambda isa: run_json([PYTHON, TOOLS / "train_step.py", "--json"], isa),
+    "train/pytorch": lambda isa: run_json([PYTHON, TOOLS / "train_step.py", "--compute", "bf16", "--json"], isa),
+    "train/pytorch-f32": lambda isa: run_json([PYTHON, TOOLS / "train_step.py", "--compute", "f32", "--json"], isa),
     "start/ours": our_start,
     **judgement_parts(),
 }

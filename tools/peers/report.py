@@ -15,6 +15,7 @@ TITLES = {
     "onednn-bf16": "oneDNN (PyTorch)",
     "ours": "rewardanything",
     "pytorch": "PyTorch, bf16 autocast",
+    "pytorch-f32": "PyTorch, f32",
 }
 ENGINE = {
     "prefill_2048": "prefill 2048",

@@ -1,6 +1,6 @@
 """Tokens per second of PyTorch's training step on the model of `crates/train/examples/step_speed.rs`.
 
-    python tools/peers/train_step.py [--steps N] [--threads N] [--compile] [--json]
+    python tools/peers/train_step.py [--steps N] [--threads N] [--compile] [--compute bf16|f32] [--json]
 
 Qwen3 written out in plain torch (the modules that transformers would build, less what it does around them), with
 `scaled_dot_product_attention` and the fused AdamW: forward, backward and update, in f32 and under bf16 autocast.
@@ -108,10 +108,13 @@ def main():
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compute", choices=["bf16", "f32"], help="one of the two alone")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     for bf16 in (True, False):
+        if arguments.compute == ("f32" if bf16 else "bf16"):
+            continue
         result = measure(bf16, arguments)
         if arguments.json:
             print(json.dumps(result))

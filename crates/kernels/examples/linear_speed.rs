@@ -64,7 +64,7 @@ fn main() {
         if !asked.is_empty() && !asked.contains(&format.name().to_lowercase()) {
             continue;
         }
-        for (n, k) in [(3072, 1024), (1024, 3072)] {
+        for (n, k) in [(3072, 1024), (1024, 3072), (2048, 2048)] {
             let weights = matrices(format, n, k);
             for m in [1, 2, 4, 8, 16, 64, 256, 2048] {
                 let (x, mut out) = (vec![0.5f32; m * k], vec![0f32; m * n]);
