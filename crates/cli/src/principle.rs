@@ -61,7 +61,7 @@ fn parse_category(name: &str) -> Result<Category> {
 
 fn as_json(principle: &Principle) -> Value {
     let (measure, direction) = principle
-        .measure
+        .measure()
         .map(|(measure, direction)| (measure.id(), direction.id()))
         .unzip();
     json!({
@@ -99,7 +99,7 @@ fn show(principle: &Principle, width: usize) -> String {
         out.push_str(&line);
         out.push('\n');
     }
-    if let Some((measure, direction)) = principle.measure {
+    if let Some((measure, direction)) = principle.measure() {
         out.push_str(&format!(
             "\nVerified by a program: {} {}\n",
             direction.id(),
