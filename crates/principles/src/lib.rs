@@ -8,6 +8,7 @@
 //! - [`phrasings`] and [`phrase`]: the ways to say it, hand-written and composed.
 //! - [`Quality`], [`Goal`] and [`Rule`]: more that can be counted; demands with priorities, thresholds and points.
 //! - [`library`]: two hundred principles of all kinds, verifiable or not, by [`Category`].
+//! - [`lint`]: what is wrong with a principle, by rules that cite its words.
 //!
 //! The measures and their order are closed: items drawn by seed depend on them, and numbers were published on those
 //! items. What is newer is a [`Quality`].
@@ -24,6 +25,7 @@ mod gold;
 pub mod items;
 mod lexicon;
 mod library;
+pub mod lint;
 mod measure;
 mod phrasings;
 mod quality;

@@ -12,7 +12,7 @@
 //! [`Rule::is_of_new_quality`] tells which. Of the others, each has wordings that are held out from training.
 //!
 //! The texts are written to be used: they name what can be seen in a response, say what wins where goals conflict, and
-//! leave no weight to a guess.
+//! pass [`lint`](crate::lint::lint).
 
 // The macros that the five files below write rules with come first: macros are in scope from where they stand.
 
