@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text};
 
 /// A principle goes in as plain language, a verdict comes out as data.
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     /// Judge responses under a principle: one request, or a file of them
     #[command(after_help = JUDGE_HELP)]
     Judge(Box<JudgeArgs>),
-    /// Look at the library of principles
+    /// Look at the library of principles, find faults in one, or see what another changes
     #[command(subcommand)]
     Principle(PrincipleCommand),
     /// Build data sets
@@ -177,27 +178,6 @@ pub(crate) enum DecodingArg {
     Constrained,
     Branches,
     Free,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PrincipleCommand {
-    /// List the principles, one a line
-    List {
-        /// content, structure, tone, logic or style
-        #[arg(short, long)]
-        category: Option<String>,
-        /// Print JSON Lines
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show one principle
-    Show {
-        /// Its id, as `principle list` prints it
-        id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,3 +5,4 @@ mod commands;
 mod common;
 mod judge_file;
 mod nano;
+mod principle;
