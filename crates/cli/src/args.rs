@@ -190,7 +190,9 @@ pub(crate) enum DataCommand {
 const VERIFIABLE_HELP: &str = "\
 Each line of a response file is {\"prompt\": …, \"responses\": [{\"text\": …, \"model\": …}, …]}; files that end in
 .gz are unpacked. Each item has a gold verdict: {\"id\", \"principle\", \"prompt\", \"responses\", \"gold\":
-{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. The same seed and files give the same items.
+{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. Items of the library name the id of their principle as
+\"measure\", and beside it their \"category\", \"kind\" and whether they ask for a \"new_quality\", one that no principle
+for training asks for. The same seed and files give the same items.
 
 Example:
   rewardanything data verifiable --responses answers.jsonl.gz --max-words 30 --items 300 \\
@@ -237,6 +239,10 @@ pub(crate) enum Share {
     Train,
     /// Principles held out from training
     Novel,
+    /// Verifiable principles of the library for training: priorities, limits and points beside single measures
+    LibraryTrain,
+    /// Verifiable principles of the library that are novel
+    LibraryNovel,
 }
 
 /// A part of a principle's wordings.

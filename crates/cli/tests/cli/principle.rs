@@ -131,3 +131,56 @@ fn a_diff_judges_as_judge_does() {
     let empty = scratch.write("empty.jsonl", "\n");
     run(&["principle", "diff", first, second, "--input", &empty]).expect(2);
 }
+
+#[test]
+fn items_of_the_library_are_built_and_scored() {
+    let scratch = Scratch::new();
+    let response = |prompt: usize, author: usize| {
+        let parts = [
+            "Perhaps it is 3 km.",
+            "Please buy:\n- milk\n- tea",
+            "It was seen in 1999!",
+            "You may ask, but why?",
+        ];
+        let text: Vec<&str> = (0..=author).map(|at| parts[(prompt + at) % 4]).collect();
+        json!({"text": text.join(" "), "model": format!("m{author}")})
+    };
+    let lines: String = (0..20)
+        .map(|prompt| {
+            let responses: Vec<_> = (0..4).map(|author| response(prompt, author)).collect();
+            format!(
+                "{}\n",
+                json!({"prompt": format!("Question {prompt}?"), "responses": responses})
+            )
+        })
+        .collect();
+    let answers = scratch.write("answers.jsonl", lines);
+    for (share, split) in [("library-train", "train"), ("library-novel", "novel")] {
+        let output = scratch.path(share);
+        let args = [
+            "data",
+            "verifiable",
+            "--responses",
+            &answers,
+            "--items",
+            "30",
+            "--principles",
+            share,
+            "--output",
+            &output,
+        ];
+        run(&args).expect(0);
+        let items = parse(&scratch.read(share));
+        assert_eq!(items.len(), 30, "{share}");
+        let ids: Vec<_> = run(&["principle", "list", "--verifiable", "--split", split, "--json"])
+            .expect(0)
+            .json();
+        for item in &items {
+            assert!(
+                ids.iter().any(|principle| principle["id"] == item["measure"]),
+                "{item}"
+            );
+            assert!(split == "novel" || item["new_quality"] == false, "{item}");
+        }
+    }
+}
