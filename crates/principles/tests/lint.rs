@@ -62,6 +62,7 @@ fn faults_are_found() {
     check("Prefer formal and friendly replies.", &[F::NoPriority], "formal");
     check("Keep it brief and friendly.", &[F::NoPriority], "brief");
     check("Prefer simple, thorough answers.", &[F::NoPriority], "simple");
+    check("Be helpful, honest and harmless.", &[F::NoPriority], "honest");
     check("Be short and long.", &[F::Contradiction], "long");
     check("Prefer formal, casual answers.", &[F::Contradiction], "casual");
     check(

@@ -26,7 +26,7 @@ const ENTERTAINMENT: usize = 12;
 const SAFETY: usize = 13;
 const HELP: usize = 14;
 
-const DIMENSIONS: [Dimension; 15] = [
+const DIMENSIONS: [Dimension; 16] = [
     Dimension {
         name: "length",
         category: Category::Structure,
@@ -135,6 +135,11 @@ const DIMENSIONS: [Dimension; 15] = [
         name: "help",
         category: Category::Content,
         ends: ["helpful useful helpfulness usefulness", "useless unhelpful"],
+    },
+    Dimension {
+        name: "honesty",
+        category: Category::Content,
+        ends: ["honest honesty", "dishonest deceptive"],
     },
 ];
 
