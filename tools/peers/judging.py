@@ -20,7 +20,7 @@ SETS = {
     "long": {"max_words": 330, "tokens": (1350, 1650), "system": True},
 }
 # Slow peers judge only so many items of a set.
-SLOW_ITEMS = {"llama": {"short": 64, "long": 24}, "package": {"short": 12, "long": 4}}
+SLOW_ITEMS = {"llama": {"short": 32, "long": 12}, "package": {"short": 12, "long": 4}}
 
 
 def system_text() -> str:

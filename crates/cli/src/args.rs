@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_remote::ModelId;
 
+use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text};
 
 /// A principle goes in as plain language, a verdict comes out as data.
@@ -31,7 +32,7 @@ pub(crate) enum Command {
     /// Judge responses under a principle: one request, or a file of them
     #[command(after_help = JUDGE_HELP)]
     Judge(Box<JudgeArgs>),
-    /// Look at the library of principles
+    /// Look at the library of principles, find faults in one, or see what another changes
     #[command(subcommand)]
     Principle(PrincipleCommand),
     /// Build data sets
@@ -231,27 +232,6 @@ pub(crate) enum DecodingArg {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum PrincipleCommand {
-    /// List the principles, one a line
-    List {
-        /// content, structure, tone, logic or style
-        #[arg(short, long)]
-        category: Option<String>,
-        /// Print JSON Lines
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show one principle
-    Show {
-        /// Its id, as `principle list` prints it
-        id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Build items whose gold verdict a program measured
     #[command(after_help = VERIFIABLE_HELP)]
@@ -261,7 +241,9 @@ pub(crate) enum DataCommand {
 const VERIFIABLE_HELP: &str = "\
 Each line of a response file is {\"prompt\": …, \"responses\": [{\"text\": …, \"model\": …}, …]}; files that end in
 .gz are unpacked. Each item has a gold verdict: {\"id\", \"principle\", \"prompt\", \"responses\", \"gold\":
-{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. The same seed and files give the same items.
+{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. Items of the library name the id of their principle as
+\"measure\", and beside it their \"category\", \"kind\" and whether they ask for a \"new_quality\", one that no principle
+for training asks for. The same seed and files give the same items.
 
 Example:
   rewardanything data verifiable --responses answers.jsonl.gz --max-words 30 --items 300 \\
@@ -308,6 +290,10 @@ pub(crate) enum Share {
     Train,
     /// Principles held out from training
     Novel,
+    /// Verifiable principles of the library for training: priorities, limits and points beside single measures
+    LibraryTrain,
+    /// Verifiable principles of the library that are novel
+    LibraryNovel,
 }
 
 /// A part of a principle's wordings.

@@ -139,7 +139,8 @@ impl Sink {
     }
 }
 
-fn read_input(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a file, or of standard input for a hyphen.
+pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin()
@@ -182,7 +183,8 @@ fn belongs(items: &[Item], keys: &[Key], finished: &HashMap<&Key, bool>) -> Resu
     }
 }
 
-fn progress(todo: usize, stdout_is_output: bool) -> ProgressBar {
+/// A bar on standard error, hidden where it would stand among the records.
+pub(crate) fn progress(todo: usize, stdout_is_output: bool) -> ProgressBar {
     // Records and a bar on one terminal would tear each other apart.
     let target = if stdout_is_output && io::stdout().is_terminal() {
         ProgressDrawTarget::hidden()

@@ -7,8 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::MultiGzDecoder;
-use rewardanything_principles::Split;
-use rewardanything_principles::items::{BuildOptions, Item, PoolEntry, PrincipleSplit, build};
+use rewardanything_core::Gold;
+use rewardanything_principles::items::{
+    BuildOptions, Item, LibraryItem, PoolEntry, PrincipleSplit, build, build_library,
+};
+use rewardanything_principles::{Rule, Split};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +28,13 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
     for path in &args.responses {
         read_pool(path, &mut pool).with_context(|| format!("cannot use {}", path.display()))?;
     }
-    let items = build(&pool, &options(args));
+    let options = options(args);
+    let items: Vec<Value> = match args.principles {
+        Share::Train | Share::Novel => build(&pool, &options).iter().map(as_json).collect(),
+        Share::LibraryTrain | Share::LibraryNovel => {
+            build_library(&pool, &options).iter().map(library_json).collect()
+        }
+    };
     ensure!(
         !items.is_empty(),
         "no item could be built: none of the {} prompts has {} responses that differ enough",
@@ -40,7 +49,7 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         Box::new(BufWriter::new(file))
     };
     for item in &items {
-        writeln!(out, "{}", as_json(item))?;
+        writeln!(out, "{item}")?;
     }
     out.flush()?;
     eprintln!("{} items of {} prompts", items.len(), pool.len());
@@ -59,8 +68,8 @@ fn options(args: &VerifiableArgs) -> BuildOptions {
         per_item: args.per_item,
         items: args.items,
         split: match args.principles {
-            Share::Train => PrincipleSplit::TrainPrinciples,
-            Share::Novel => PrincipleSplit::NovelPrinciples,
+            Share::Train | Share::LibraryTrain => PrincipleSplit::TrainPrinciples,
+            Share::Novel | Share::LibraryNovel => PrincipleSplit::NovelPrinciples,
         },
         phrasings: match args.phrasings {
             Wording::Train => Split::Train,
@@ -131,30 +140,52 @@ fn read_pool(path: &Path, pool: &mut Vec<PoolEntry>) -> Result<()> {
 
 /// The item as a line that `judge --input` and `score --items` read.
 fn as_json(item: &Item) -> Value {
-    let names = || item.responses.iter().map(|(name, _)| name.clone());
-    let texts: Map<String, Value> = item
-        .responses
-        .iter()
-        .map(|(name, text)| (name.clone(), Value::from(text.as_str())))
-        .collect();
-    let scores: Map<String, Value> = names()
-        .zip(item.gold.scores.iter().map(|&score| number(score)))
-        .collect();
-    let ranking: Vec<&str> = item
-        .gold
-        .ranking
-        .iter()
-        .map(|&index| item.responses[index].0.as_str())
-        .collect();
     json!({
         "id": item.id,
         "principle": item.principle,
         "prompt": item.prompt,
-        "responses": texts,
-        "gold": { "scores": scores, "ranking": ranking },
+        "responses": texts(&item.responses),
+        "gold": gold(&item.responses, &item.gold),
         "measure": item.measure.id(),
         "direction": item.direction.id(),
     })
+}
+
+/// The same of an item of the library.
+fn library_json(item: &LibraryItem) -> Value {
+    json!({
+        "id": item.id,
+        "principle": item.principle,
+        "prompt": item.prompt,
+        "responses": texts(&item.responses),
+        "gold": gold(&item.responses, &item.gold),
+        "measure": item.of.id,
+        "category": item.of.category,
+        "kind": item.of.kind,
+        "new_quality": item.of.rule.is_some_and(Rule::is_of_new_quality),
+    })
+}
+
+fn texts(responses: &[(String, String)]) -> Map<String, Value> {
+    responses
+        .iter()
+        .map(|(name, text)| (name.clone(), Value::from(text.as_str())))
+        .collect()
+}
+
+/// Scores and ranking by the names of the responses.
+fn gold(responses: &[(String, String)], gold: &Gold) -> Value {
+    let scores: Map<String, Value> = responses
+        .iter()
+        .zip(&gold.scores)
+        .map(|((name, _), &score)| (name.clone(), number(score)))
+        .collect();
+    let ranking: Vec<&str> = gold
+        .ranking
+        .iter()
+        .map(|&index| responses[index].0.as_str())
+        .collect();
+    json!({ "scores": scores, "ranking": ranking })
 }
 
 #[cfg(test)]

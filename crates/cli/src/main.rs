@@ -36,7 +36,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 enum Outcome {
     /// Everything asked for was done.
     Done,
-    /// Something could not be judged.
+    /// Something could not be judged, or a principle has a fault.
     SomeFailed,
 }
 

@@ -1,12 +1,17 @@
 //! The principle library, and verifiable principles with exact gold.
 //!
-//! A principle is *verifiable* when a program can measure how far a text adheres to it. Here that is a
+//! A principle is *verifiable* when a program can measure how far a text adheres to it. The simplest is a
 //! [`Measure`] (a countable quality) and a [`Direction`] (which end is better). Each pair can be said in many
-//! ways, and over any set of responses it has an exact [`gold`] verdict.
+//! ways, and over any set of responses it has an exact [`gold`] verdict. A [`Rule`] puts such demands together.
 //!
 //! - [`Measure`] and [`Direction`]: what is asked for; [`gold`] and [`items`]: the exact answers.
 //! - [`phrasings`] and [`phrase`]: the ways to say it, hand-written and composed.
-//! - [`library`]: principles of all kinds, verifiable or not, by [`Category`].
+//! - [`Quality`], [`Goal`] and [`Rule`]: more that can be counted; demands with priorities, thresholds and points.
+//! - [`library`]: two hundred principles of all kinds, verifiable or not, by [`Category`].
+//! - [`lint`]: what is wrong with a principle, by rules that cite its words.
+//!
+//! The measures and their order are closed: items drawn by seed depend on them, and numbers were published on those
+//! items. What is newer is a [`Quality`].
 //!
 //! Whatever is *held out* (measures, phrasings, frames, principles) is never trained on.
 //!
@@ -15,13 +20,18 @@
 mod category;
 mod compose;
 mod count;
+mod detect;
 mod gold;
 pub mod items;
 mod lexicon;
 mod library;
+pub mod lint;
 mod measure;
 mod phrasings;
+mod quality;
+mod rule;
 mod text;
+mod wording;
 
 pub use category::Category;
 pub use compose::{Split, phrase};
@@ -29,4 +39,7 @@ pub use gold::{gold, gold_of_values};
 pub use library::{Kind, Principle, library};
 pub use measure::{Direction, Measure};
 pub use phrasings::{Phrasing, phrasings};
+pub use quality::Quality;
+pub use rule::{Goal, Rule};
 pub use text::{count_words, trim_to_words};
+pub use wording::Wording;

@@ -43,6 +43,11 @@ pub(crate) fn normal_form(token: &str) -> String {
         .collect()
 }
 
+/// True for a word of a list that is written as one text, its words parted by blanks.
+pub(crate) fn is_in(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|listed| listed == word)
+}
+
 /// The lines that are not blank, without surrounding whitespace.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty())

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rewardanything_principles::items::{
-    BLANK_PRINCIPLE, BuildOptions, Item, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, build,
+    BLANK_PRINCIPLE, BuildOptions, Item, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, build, build_library,
 };
 use rewardanything_principles::{Split, count_words, gold};
 
@@ -145,4 +145,53 @@ fn a_pool_that_cannot_give_items_gives_none() {
         2,
     );
     check(&[entry(&["too short", "ok", ""])], 2);
+}
+
+#[test]
+fn items_of_the_library_keep_the_same_promises() {
+    for split in [PrincipleSplit::TrainPrinciples, PrincipleSplit::NovelPrinciples] {
+        let options = BuildOptions { split, ..options() };
+        let items = build_library(&pool(), &options);
+        assert_eq!(items, build_library(&pool(), &options), "the seed decides");
+        assert_eq!(items.len(), 80, "{split:?}");
+        let mut per_prompt: HashMap<&str, Vec<_>> = HashMap::new();
+        let mut counts = HashMap::new();
+        for item in &items {
+            assert_eq!(item.of.held_out, split == PrincipleSplit::NovelPrinciples);
+            let texts: Vec<&str> = item.responses.iter().map(|(_, text)| text.as_str()).collect();
+            assert_eq!(
+                item.of.rule.map(|rule| rule.gold(&texts)).as_ref(),
+                Some(&item.gold)
+            );
+            assert!(
+                item.gold
+                    .scores
+                    .iter()
+                    .collect::<Vec<_>>()
+                    .windows(2)
+                    .any(|pair| pair[0] != pair[1])
+            );
+            per_prompt.entry(&item.prompt).or_default().push(item.of.id);
+            *counts.entry(item.of.id).or_insert(0) += 1;
+        }
+        for ids in per_prompt.values() {
+            assert!(ids.len() <= MAX_PER_PROMPT);
+            assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        }
+        assert!(counts.len() >= 12, "{split:?}: {counts:?}");
+        let blank = build_library(
+            &pool(),
+            &BuildOptions {
+                blank: true,
+                ..options
+            },
+        );
+        assert!(blank.iter().all(|item| item.principle == BLANK_PRINCIPLE));
+        assert!(
+            blank
+                .iter()
+                .map(|item| &item.id)
+                .eq(items.iter().map(|item| &item.id))
+        );
+    }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod common;
 mod judge_file;
 mod nano;
+mod principle;
 mod remote;
 #[expect(dead_code, reason = "the tests of the crate it lies in use the rest")]
 #[path = "../../../remote/tests/it/server.rs"]

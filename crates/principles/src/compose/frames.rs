@@ -260,7 +260,7 @@ pub(super) const HELD_OUT: &[&str] = &[
 ];
 
 /// A frame with its slots filled for the `wanted` end of the noun, the first letter in upper case.
-pub(super) fn fill(frame: &str, noun: Noun, wanted: Direction) -> String {
+pub(crate) fn fill(frame: &str, noun: Noun, wanted: Direction) -> String {
     let mut text = String::with_capacity(frame.len() + 3 * noun.text.len());
     let mut rest = frame;
     while let Some((before, after)) = rest.split_once('{') {

@@ -1,7 +1,7 @@
 //! Endless phrasings of a verifiable principle: frames, names of the quality and irrelevant additions.
 
-mod frames;
-mod nouns;
+pub(crate) mod frames;
+pub(crate) mod nouns;
 mod reword;
 
 use rand::Rng;
@@ -89,6 +89,14 @@ pub fn phrase(measure: Measure, direction: Direction, rng: &mut impl Rng, split:
     decorate(core, rng, split)
 }
 
+/// One of the texts, decorated as [`phrase`] decorates.
+pub(crate) fn say(texts: &[String], rng: &mut impl Rng, split: Split) -> String {
+    let text = texts
+        .choose(rng)
+        .expect("every principle has a text. This is a bug.");
+    decorate(text.clone(), rng, split)
+}
+
 /// The hand-written phrasings of one half.
 fn hand_written(measure: Measure, direction: Direction, split: Split) -> Vec<&'static str> {
     let held_out = split == Split::HeldOut;
@@ -148,7 +156,7 @@ fn pick<T: Copy>(choices: &[T], rng: &mut impl Rng) -> T {
         .expect("every list of phrases has an entry. This is a bug.")
 }
 
-fn upper_first(text: &str) -> String {
+pub(crate) fn upper_first(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

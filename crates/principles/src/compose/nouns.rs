@@ -7,16 +7,16 @@ use crate::Measure;
 
 /// A name of a quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Noun {
-    pub(super) text: &'static str,
+pub(crate) struct Noun {
+    pub(crate) text: &'static str,
     /// True for a plural that is counted (many commas), false for a mass (much politeness).
-    pub(super) counted: bool,
+    pub(crate) counted: bool,
     /// A single instance, as in "every comma" or "not one comma".
-    pub(super) one: &'static str,
+    pub(crate) one: &'static str,
 }
 
 /// The names of a measure's quality.
-pub(super) fn nouns(measure: Measure) -> Vec<Noun> {
+pub(crate) fn nouns(measure: Measure) -> Vec<Noun> {
     let (counted, mass) = names(measure);
     let all = counted.iter().map(|text| (text, true));
     let all = all.chain(mass.iter().map(|text| (text, false)));

@@ -1,8 +1,10 @@
 //! A seeded builder of verifiable items from a pool of prompts with several responses each.
 //!
 //! Every item asks for one measure in one direction over responses that differ in it, so that its gold is
-//! exact and a judge can be right or wrong. Building the same pool with the same options gives the same
+//! exact and a judge can be right or wrong; [`build_library`] does so for the rules of the library. Building the same pool with the same options gives the same
 //! items.
+
+mod library;
 
 use std::collections::HashSet;
 
@@ -12,6 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rewardanything_core::Gold;
 
 use crate::{Direction, Measure, Split, count_words, gold_of_values, phrase, trim_to_words};
+
+pub use library::{LibraryItem, build_library};
 
 /// Most items that one prompt may give, so that no prompt dominates a set.
 pub const MAX_PER_PROMPT: usize = 4;
