@@ -54,7 +54,7 @@ for words in 30 60; do
             echo
             echo "## $principles principles, at most $words words, principle $principle"
             items "$name" "$words" "$principles" 300 "${flag[@]}"
-            "$ra" judge --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" --decoding free || [[ $? == 1 ]]
+            "$ra" judge --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" --decoding free --exact || [[ $? == 1 ]]
             "$ra" score --items "$out/$name.jsonl" --verdicts "$out/$name.verdicts.jsonl" --baselines
         done
     done

@@ -39,7 +39,8 @@ fn dependencies(manifest: &Table) -> Vec<&str> {
         .collect()
 }
 
-/// Every Rust source of a crate outside of its tests, with its text.
+/// Every Rust source of a crate outside of its tests, with its text. Unit tests that have a file of their own call it
+/// `tests.rs`.
 fn sources(name: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join("crates").join(name).join("src")];
@@ -48,7 +49,9 @@ fn sources(name: &str) -> Vec<(PathBuf, String)> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && path.file_name().is_none_or(|name| name != "tests.rs")
+            {
                 let text = fs::read_to_string(&path).expect("a source is text");
                 found.push((path, text));
             }
