@@ -208,9 +208,11 @@ def through_server(command: list, name: str, count: int, isa: str) -> dict:
         raise RuntimeError(f"expected {new} tokens a reply, got {written}")
     read = [usage["prompt_tokens"] for usage in usages]
     expected = facts()[name]["tokens"][: len(chosen)]
-    if read != expected:
-        raise RuntimeError(f"expected prompts of {expected[:3]}... tokens, the server read {read[:3]}...")
-    return {"per_minute": 60 * len(chosen) / seconds, "items": len(chosen), "written_tokens": new}
+    # A tokenizer of their own may cut a rare character otherwise; another template or a lost message shows.
+    if abs(sum(read) - sum(expected)) > 0.01 * sum(expected):
+        raise RuntimeError(f"expected prompts of {sum(expected)} tokens in all, the server read {sum(read)}")
+    figures = {"per_minute": 60 * len(chosen) / seconds, "items": len(chosen), "written_tokens": new}
+    return figures | {"read_tokens": sum(read), "expected_tokens": sum(expected)}
 
 
 def vllm_server(name: str, isa: str) -> dict:

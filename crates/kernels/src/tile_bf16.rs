@@ -14,6 +14,10 @@ use crate::tile::{PANEL, not_compiled};
 /// Most rows of a tile: with two panels, as many as keep every accumulator in a register.
 pub(crate) const TILE_ROWS: usize = 12;
 
+/// At most so many rows wait for the panels, and not the panels for the rows.
+#[cfg(target_arch = "x86_64")]
+const FEW: usize = 4;
+
 /// Rows times panels.
 pub(crate) struct Bf16Job<'a, const P: usize> {
     /// `bf16`, row-major; a row begins every `left_stride` elements.
@@ -157,8 +161,8 @@ fn portable<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
     use std::arch::x86_64::{
-        _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps,
-        _mm512_setzero_si512,
+        _MM_HINT_T1, _mm_prefetch, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+        _mm512_setzero_ps, _mm512_setzero_si512,
     };
     let mask = |p: usize| {
         if p + 1 == P {
@@ -183,6 +187,13 @@ unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
         for (right, panel) in right.iter_mut().zip(&job.panels) {
             // SAFETY: a panel holds 32 values for each pair.
             *right = unsafe { _mm512_loadu_si512(panel.as_ptr().add(pair * 2 * PANEL).cast()) };
+            if const { M <= FEW } {
+                // What comes after the panels is what is wanted next, as a rule, and a processor that reads ahead by
+                // itself stops at every 4 KiB.
+                let next = panel.as_ptr().wrapping_add(pair * 2 * PANEL + P * job.k * PANEL);
+                // SAFETY: a hint, which reads nothing; any address will do.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(next.cast()) };
+            }
         }
         for (sums, row) in sums.iter_mut().zip(rows) {
             // SAFETY: every row of the left side has `k` values; two of them are read.
