@@ -189,10 +189,9 @@ unsafe fn avx512<const M: usize, const P: usize>(job: Bf16Job<'_, P>) {
             *right = unsafe { _mm512_loadu_si512(panel.as_ptr().add(pair * 2 * PANEL).cast()) };
             if const { M <= FEW } {
                 // What comes after the panels is what is wanted next, as a rule, and a processor that reads ahead by
-                // itself stops at every 4 KiB.
+                // itself stops at every 4 KiB. A hint, which reads nothing: any address will do.
                 let next = panel.as_ptr().wrapping_add(pair * 2 * PANEL + P * job.k * PANEL);
-                // SAFETY: a hint, which reads nothing; any address will do.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(next.cast()) };
+                _mm_prefetch::<_MM_HINT_T1>(next.cast());
             }
         }
         for (sums, row) in sums.iter_mut().zip(rows) {
