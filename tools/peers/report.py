@@ -47,6 +47,8 @@ BARS = [
 def number(value: object) -> str:
     if not isinstance(value, int | float):
         return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
