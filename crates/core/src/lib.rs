@@ -55,6 +55,7 @@ mod judge;
 mod mask;
 pub mod metrics;
 mod parse;
+pub mod pieces;
 mod profile;
 mod prompt;
 mod published;

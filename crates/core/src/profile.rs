@@ -60,6 +60,9 @@ pub enum Layout {
     /// `json.dumps(..., ensure_ascii=False)` writes it.
     #[default]
     Json,
+    /// Plain text in which every response stands in marked [pieces](crate::pieces), with the principle before and after:
+    /// for small models that count piece by piece.
+    Pieces,
 }
 
 /// Whether the judge thinks before the verdict.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::generate::{Message, Role};
 use crate::mask::Mask;
+use crate::pieces;
 use crate::profile::{Layout, Profile};
 use crate::request::JudgeRequest;
 
@@ -26,6 +27,7 @@ pub fn messages(profile: &Profile, request: &JudgeRequest, mask: &Mask) -> Vec<M
     }
     let content = match profile.layout {
         Layout::Json => json_layout(request, mask),
+        Layout::Pieces => pieces_layout(request, mask),
     };
     messages.push(Message {
         role: Role::User,
@@ -50,6 +52,31 @@ fn json_layout(request: &JudgeRequest, mask: &Mask) -> String {
         push_json_string(&mut out, &request.responses()[response].text);
     }
     out.push_str("}}");
+    out
+}
+
+/// Plain text: the principle, the prompt, every response in [`pieces`](crate::pieces), and the principle again, since
+/// what is asked for should stand near the answer however long the responses are.
+fn pieces_layout(request: &JudgeRequest, mask: &Mask) -> String {
+    let principle = request.principle();
+    let mut out = format!("Principle: {principle}\nPrompt: {}", request.prompt());
+    for (position, &response) in mask.order().iter().enumerate() {
+        out.push('\n');
+        out.push_str(&mask.label(position));
+        out.push_str(": ");
+        for (piece, text) in pieces::pieces(&request.responses()[response].text)
+            .into_iter()
+            .enumerate()
+        {
+            out.push_str(&pieces::mark(position, piece));
+            if piece == 0 {
+                out.push(' ');
+            }
+            out.push_str(text);
+        }
+    }
+    out.push_str("\nPrinciple: ");
+    out.push_str(principle);
     out
 }
 
@@ -98,6 +125,28 @@ mod tests {
         assert_eq!(
             user_message("Be brief.", "Why?", &["zero", "one", "two"], &mask),
             r#"{"principle": "Be brief.", "prompt": "Why?", "responses": {"model-1": "one", "model-2": "zero", "model-3": "two"}}"#
+        );
+    }
+
+    #[test]
+    fn pieces_stand_between_the_principle_and_itself() {
+        let request = JudgeRequest::new(
+            "Be brief.",
+            "Why?",
+            vec![Response::new("a", "w ".repeat(21)), Response::new("b", "No\nno")],
+        )
+        .unwrap();
+        let profile = Profile {
+            layout: Layout::Pieces,
+            ..Profile::published("")
+        };
+        let shown = messages(&profile, &request, &Mask::published(2).unwrap());
+        assert_eq!(
+            shown[0].content,
+            format!(
+                "Principle: Be brief.\nPrompt: Why?\nmodel-1: ⟦1a⟧ No\nno\nmodel-2: ⟦2a⟧{}⟦2b⟧ w \nPrinciple: Be brief.",
+                " w".repeat(20)
+            )
         );
     }
 

@@ -1,8 +1,9 @@
 //! What a verifiable principle demands, in a form that a program can check, and its exact gold.
 
+use rand::Rng;
 use rewardanything_core::Gold;
 
-use crate::{Direction, Measure, Quality, gold_of_values};
+use crate::{Direction, Measure, Quality, Split, compose, gold_of_values, wording};
 
 /// One demand on a response. Its [`worth`](Goal::worth) is larger where it is met better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +38,11 @@ impl Goal {
     /// assert_eq!((brief.worth("One, two, three."), brief.worth("One two three four")), (1.0, 0.0));
     /// ```
     pub fn worth(self, text: &str) -> f64 {
-        let value = self.quality().measure(text);
+        self.worth_of(self.quality().measure(text))
+    }
+
+    /// [`worth`](Self::worth) of a text whose amount of the [quality](Self::quality) was measured before.
+    pub fn worth_of(self, value: f64) -> f64 {
         match self {
             Self::Amount(_, Direction::More) => value,
             // Not the negative zero, which is ordered below zero.
@@ -86,24 +91,49 @@ impl Rule {
     /// A single goal gives its worth and points give their sum. An order of several goals gives places, counted from 0
     /// for the worst: texts that are equal in every goal share one.
     pub fn values(self, texts: &[&str]) -> Vec<f64> {
+        let goals = self.goals();
+        let amounts: Vec<Vec<f64>> = texts
+            .iter()
+            .map(|text| goals.iter().map(|goal| goal.quality().measure(text)).collect())
+            .collect();
+        self.values_of(&amounts)
+    }
+
+    /// [`values`](Self::values) of texts that were measured before: for each text, the amount of each goal's quality in
+    /// the order of [`goals`](Self::goals).
+    ///
+    /// # Panics
+    /// A row has fewer amounts than there are goals.
+    pub fn values_of(self, amounts: &[Vec<f64>]) -> Vec<f64> {
+        let rows = amounts.iter();
         match self {
-            Self::Order([goal]) => texts.iter().map(|text| goal.worth(text)).collect(),
+            Self::Order([goal]) => rows.map(|row| goal.worth_of(row[0])).collect(),
             Self::Order(goals) => places(
-                &texts
-                    .iter()
-                    .map(|text| goals.iter().map(|goal| goal.worth(text)).collect())
+                &rows
+                    .map(|row| (0..goals.len()).map(|at| goals[at].worth_of(row[at])).collect())
                     .collect::<Vec<Vec<f64>>>(),
             ),
-            Self::Points(terms) => texts
-                .iter()
-                .map(|text| {
-                    terms
-                        .iter()
-                        .map(|(points, goal)| f64::from(*points) * goal.worth(text))
+            Self::Points(terms) => rows
+                .map(|row| {
+                    (0..terms.len())
+                        .map(|at| f64::from(terms[at].0) * terms[at].1.worth_of(row[at]))
                         .sum()
                 })
                 .collect(),
         }
+    }
+
+    /// A random way to say it in one half of its wordings, sometimes with an addition that changes nothing.
+    pub fn phrase(self, rng: &mut impl Rng, split: Split) -> String {
+        if let Some((measure, direction)) = self.as_measure() {
+            return compose::phrase(measure, direction, rng, split);
+        }
+        let texts: Vec<String> = wording::wordings(self)
+            .into_iter()
+            .filter(|wording| wording.held_out == (split == Split::HeldOut))
+            .map(|wording| wording.text)
+            .collect();
+        compose::say(&texts, rng, split)
     }
 
     /// The exact verdict over `texts`, from [`values`](Self::values) as [`gold_of_values`] makes it.

@@ -1,6 +1,7 @@
 //! A byte-level BPE tokenizer of one's own, in the published file format.
 
 use crate::TrainError;
+use rewardanything_core::pieces::{self, MAX_PIECES};
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
@@ -11,6 +12,18 @@ use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, Tokeni
 pub const SPECIAL: &[&str] = &["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 /// Tags that are one token each but stay in the decoded text.
 pub const TAGS: &[&str] = &["<think>", "</think>"];
+/// Responses whose pieces have a token for each mark.
+pub const MARKED_RESPONSES: usize = 8;
+
+/// The tags, and the marks of the first responses' pieces.
+fn added() -> Vec<AddedToken> {
+    let marks = (0..MARKED_RESPONSES)
+        .flat_map(|response| (0..MAX_PIECES).map(move |piece| pieces::mark(response, piece)));
+    let tags = TAGS.iter().map(|tag| (*tag).to_owned());
+    tags.chain(marks)
+        .map(|token| AddedToken::from(token, false))
+        .collect()
+}
 
 /// First the joints of a request's and a verdict's JSON, escapes and labels, so that each is one token; then words
 /// with their leading space, single digits (levels and scores are digits), single marks (counting marks is easier when
@@ -39,22 +52,17 @@ pub fn train(texts: impl Iterator<Item = String> + Send, vocab: usize) -> Result
         );
     tokenizer.with_pre_tokenizer(Some(Sequence::new(vec![split.into(), bytes.into()])));
     tokenizer.with_decoder(Some(bytes));
+    let added = added();
     let special: Vec<AddedToken> = SPECIAL.iter().map(|s| AddedToken::from(*s, true)).collect();
     let mut trainer = BpeTrainer::builder()
-        .vocab_size(vocab - TAGS.len())
+        .vocab_size(vocab.saturating_sub(added.len()))
         .min_frequency(2)
         .show_progress(false)
         .special_tokens(special)
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .build();
     tokenizer.train(&mut trainer, texts).map_err(error)?;
-    tokenizer
-        .add_tokens(
-            TAGS.iter()
-                .map(|s| AddedToken::from(*s, false))
-                .collect::<Vec<_>>(),
-        )
-        .map_err(error)?;
+    tokenizer.add_tokens(added).map_err(error)?;
     let json = tokenizer.to_string(true).map_err(error)?;
     Tokenizer::from_bytes(json.as_bytes()).map_err(error)
 }

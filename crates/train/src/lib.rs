@@ -18,6 +18,7 @@ pub mod pool;
 pub mod recipe;
 pub mod sequence;
 pub mod sft;
+pub mod showing;
 pub mod synth;
 
 pub use error::TrainError;

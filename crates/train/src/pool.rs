@@ -1,8 +1,9 @@
 //! Real text to train on: files of prompts with several responses.
 
 use crate::TrainError;
+use crate::examples::trained;
 use flate2::read::GzDecoder;
-use rewardanything_principles::{Measure, trim_to_words};
+use rewardanything_principles::trim_to_words;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -47,7 +48,7 @@ pub struct Pool {
     pub prompts: Vec<(String, Vec<usize>)>,
     /// Every text's sentences.
     pub texts: Vec<Vec<String>>,
-    /// For each measure, in the order of [`Measure::ALL`], sentences of at most 20 words that have some of it.
+    /// For each quality that is trained on, in their order, sentences of at most 20 words that have some of it.
     pub showing: Vec<Vec<String>>,
 }
 
@@ -58,7 +59,7 @@ impl Pool {
     /// [`TrainError::File`] naming the file, and the line where a record is malformed.
     pub fn read(config: &PoolConfig, folder: &Path) -> Result<Self, TrainError> {
         let mut pool = Self {
-            showing: vec![Vec::new(); Measure::ALL.len()],
+            showing: vec![Vec::new(); trained().len()],
             ..Self::default()
         };
         for file in &config.files {
@@ -119,9 +120,9 @@ impl Pool {
         if sentence.split_whitespace().count() > 20 {
             return;
         }
-        self.showing.resize(Measure::ALL.len(), Vec::new());
-        for (measure, list) in Measure::ALL.iter().zip(&mut self.showing) {
-            if measure.level(sentence) > 0 {
+        self.showing.resize(trained().len(), Vec::new());
+        for (quality, list) in trained().iter().zip(&mut self.showing) {
+            if quality.measure(sentence) > 0.0 {
                 list.push(sentence.trim().to_owned());
             }
         }

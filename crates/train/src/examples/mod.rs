@@ -1,31 +1,34 @@
 //! Training examples with exact gold, made on the fly: real or self-made texts under verifiable principles.
 //!
-//! Four tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply names the
-//! quality asked for and whether more or fewer of it is wanted, writes down how much of it each response has (a level,
-//! 0 to 9), where the levels begin and end and which end is the best, and gives the verdict that follows. *Measure*: the same layout, but the principle names several qualities
-//! and the reply is their levels alone: many labels for little text, since measuring is the hard part. *Name*: only
-//! what the principle asks for, beside next to no text. *Decide*: a judge example over next to no text with levels out of
-//! the air, which are not taught; the verdict that follows from them is. Each skill has a plateau that whole verdicts do not leave, so
-//! each is first taught by itself.
+//! Four tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply says what is
+//! asked for, counts it in every piece of every response, says what follows from the amounts, and gives the verdict.
+//! *Measure*: the same layout, but the principle names several qualities and the reply counts them: many labels for
+//! little text, since measuring is the hard part. *Name*: only what the principle asks for, beside next to no text.
+//! *Decide*: a judge example over next to no text with amounts out of the air, which are not taught; the verdict that
+//! follows from them is. Each skill has a plateau that whole verdicts do not leave, so each is first taught by itself.
 //!
 //! An example depends on the seed, the step and its place in the batch, and on nothing before it, so a resumed run
 //! sees the same data.
 
+mod amounts;
 mod reply;
+mod rules;
 mod texts;
 
 use crate::pool::Pool;
 use crate::synth;
+use amounts::Amounts;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reply::Reply;
 use rewardanything_core::{JudgeRequest, Mask, Profile, Response, messages};
-use rewardanything_principles::items::PrincipleSplit;
-use rewardanything_principles::{Direction, Measure, Split, phrase, trim_to_words};
+use rewardanything_principles::{Goal, Measure, Quality, Rule, trim_to_words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use texts::Texts;
+
+pub(crate) use rules::trained;
 
 /// What a token of the reply is, for accuracies in the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -33,18 +36,22 @@ use texts::Texts;
 pub enum Kind {
     /// The prompt.
     Context,
-    /// Says whether more or fewer of it is asked for.
+    /// Says which end or which amount is asked for.
     Direction,
     /// Names the quality that the principle asks for.
     Quality,
-    /// How much of a quality a response has.
-    Level,
-    /// A level that is given, not taught: it has no weight in the loss.
+    /// How much of a quality a piece of a response has.
+    Piece,
+    /// How much of it the response has up to the end of a piece.
+    Running,
+    /// An amount that is given, not taught: it has no weight in the loss.
     Given,
-    /// The lowest and the highest level, and which of them is the best.
+    /// The ends of what the scores follow from.
     Range,
-    /// A level said again, beside the score that follows from it.
+    /// Something said again, beside what follows from it.
     Recall,
+    /// What a goal makes of an amount, and the order of the responses.
+    Worth,
     /// A score of the verdict.
     Score,
     /// All else in the reply.
@@ -160,29 +167,28 @@ impl Maker<'_> {
     }
 
     fn judge(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
-        let (least, most) = (stage.responses.0.max(2), stage.responses.1.max(2));
-        let count = rng.random_range(least..=most);
-        let (measure, direction) = draw_principle(rng);
-        let (prompt, texts) = self.texts(rng, stage, count, measure);
-        let levels: Vec<f64> = texts.iter().map(|t| f64::from(measure.level(t))).collect();
+        let (rule, principle) = rules::draw(rng);
+        let qualities = distinct(rule);
+        let (prompt, texts) = self.texts(rng, stage, stage.responses.0.max(2), &qualities);
+        let amounts = measured(rule, &texts);
         let mut reply = Reply::thinking();
-        reply.asked(measure, direction);
-        reply.levels(&[measure], &texts);
+        reply.asked(rule);
+        reply.counted(&qualities, &texts);
         let material = Material {
-            principle: self.principle(rng, measure, direction),
+            principle: self.beside(rng, principle),
             prompt,
             texts,
         };
-        self.finish(material, reply.verdict(direction, &levels))
+        self.finish(material, reply.verdict(rule, &amounts))
     }
 
     /// A principle beside one very short response, and a reply that only says what it asks for.
     fn name(&self, rng: &mut ChaCha8Rng) -> Example {
-        let (measure, direction) = draw_principle(rng);
+        let (rule, principle) = rules::draw(rng);
         let mut reply = Reply::thinking();
-        reply.asked(measure, direction);
+        reply.asked(rule);
         let material = Material {
-            principle: self.principle(rng, measure, direction),
+            principle: self.beside(rng, principle),
             prompt: trim_to_words(&synth::prompt(rng), 6),
             texts: vec![trim_to_words(&synth::sentence(rng), 3)],
         };
@@ -192,40 +198,48 @@ impl Maker<'_> {
     fn decide(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let (least, most) = (stage.responses.0.max(2), stage.responses.1.max(2));
         let count = rng.random_range(least..=most);
-        let (measure, direction) = draw_principle(rng);
-        // Narrow ranges too: most real levels are close to each other.
-        let lowest = rng.random_range(0..=4);
-        let highest = rng.random_range(lowest + 1..=9);
-        let levels: Vec<u8> = (0..count).map(|_| rng.random_range(lowest..=highest)).collect();
+        let (rule, principle) = rules::draw(rng);
+        let qualities = distinct(rule);
+        let mut columns = qualities
+            .iter()
+            .map(|quality| made_up(rng, rule, *quality, count));
+        let columns: Vec<Vec<u32>> = columns.by_ref().collect();
+        let given: Vec<Vec<u32>> = (0..count)
+            .map(|i| columns.iter().map(|c| c[i]).collect())
+            .collect();
         let mut reply = Reply::thinking();
-        reply.asked(measure, direction);
-        reply.given(measure, &levels);
-        let levels: Vec<f64> = levels.into_iter().map(f64::from).collect();
+        reply.asked(rule);
+        reply.given(&qualities, &given);
+        let goals = rule.goals();
+        let at = |goal: &Goal| qualities.iter().position(|q| *q == goal.quality()).unwrap_or(0);
+        let amounts: Vec<Vec<u32>> = given
+            .iter()
+            .map(|row| goals.iter().map(|goal| row[at(goal)]).collect())
+            .collect();
         let mut text = || {
             let words = rng.random_range(1..=3);
             trim_to_words(&synth::sentence(rng), words)
         };
         let texts = (0..count).map(|_| text()).collect();
         let material = Material {
-            principle: self.principle(rng, measure, direction),
+            principle,
             prompt: trim_to_words(&synth::prompt(rng), 4),
             texts,
         };
-        self.finish(material, reply.verdict(direction, &levels))
+        self.finish(material, reply.verdict(rule, &amounts))
     }
 
     fn measure(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
-        let count = rng.random_range(stage.responses.0..=stage.responses.1);
-        let mut trained = trained();
+        let mut trained = trained().to_vec();
         trained.shuffle(rng);
-        let (prompt, texts) = self.texts(rng, stage, count, trained[0]);
+        let (prompt, texts) = self.texts(rng, stage, stage.responses.0, &trained[..1]);
         // What was drawn for, then qualities that the texts show before those that they lack.
-        trained[1..].sort_by_key(|m| texts.iter().all(|t| m.level(t) == 0));
-        trained.truncate(rng.random_range(1..=4));
+        trained[1..].sort_by_key(|q| texts.iter().all(|t| q.measure(t) == 0.0));
+        trained.truncate(rng.random_range(1..=3));
         trained.shuffle(rng);
-        let names: Vec<&str> = trained.iter().map(|m| m.quality()).collect();
+        let names: Vec<String> = trained.iter().map(|q| reply::name(*q)).collect();
         let mut reply = Reply::thinking();
-        reply.levels(&trained, &texts);
+        reply.counted(&trained, &texts);
         let material = Material {
             principle: format!("Measure {}.", names.join(", ")),
             prompt,
@@ -234,13 +248,15 @@ impl Maker<'_> {
         self.finish(material, reply.end())
     }
 
+    /// A prompt and from `least` to the stage's most texts, each drawn for one of `qualities`.
     fn texts(
         &self,
         rng: &mut ChaCha8Rng,
         stage: &Stage,
-        count: usize,
-        measure: Measure,
+        least: usize,
+        qualities: &[Quality],
     ) -> (String, Vec<String>) {
+        let count = rng.random_range(least..=stage.responses.1.max(least));
         let texts = Texts {
             pool: self.pool,
             synthetic: if self.pool.texts.is_empty() {
@@ -252,7 +268,14 @@ impl Maker<'_> {
         };
         let prompt_words = stage.prompt_words.choose(rng).copied().unwrap_or(16);
         let (prompt, own) = texts.prompt(rng, prompt_words);
-        let all = (0..count).map(|_| texts.draw(rng, own, measure)).collect();
+        let mut draw = || {
+            let quality = qualities
+                .choose(rng)
+                .copied()
+                .unwrap_or(Quality::Of(Measure::Words));
+            texts.draw(rng, own, quality)
+        };
+        let all = (0..count).map(|_| draw()).collect();
         (prompt, all)
     }
 
@@ -276,24 +299,18 @@ impl Maker<'_> {
         }
     }
 
-    /// A phrasing for training. Sometimes it is said twice in different words, sometimes a word is missing, sometimes it
-    /// stands beside a sentence of any text: a judge that sees phrasings only whole and alone knows them by heart and
-    /// reads no other.
-    fn principle(&self, rng: &mut ChaCha8Rng, measure: Measure, direction: Direction) -> String {
-        let mut text = phrase(measure, direction, rng, Split::Train);
+    /// A principle as people leave it. Sometimes a word is missing, sometimes it stands beside a sentence of any text: a
+    /// judge that sees wordings only whole and alone knows them by heart and reads no other.
+    fn beside(&self, rng: &mut ChaCha8Rng, mut text: String) -> String {
         match rng.random_range(0..20) {
-            0..3 => {
-                text.push(' ');
-                text.push_str(&phrase(measure, direction, rng, Split::Train));
-            }
-            3..6 => {
+            0..2 => {
                 let mut words: Vec<&str> = text.split(' ').collect();
                 if words.len() > 5 {
                     words.remove(rng.random_range(0..words.len()));
                 }
                 text = words.join(" ");
             }
-            6..12 => {
+            2..6 => {
                 let beside = match self.pool.texts.choose(rng).and_then(|t| t.choose(rng)) {
                     Some(sentence) if rng.random_bool(0.8) => trim_to_words(sentence, 10),
                     _ => synth::sentence(rng),
@@ -310,20 +327,59 @@ impl Maker<'_> {
     }
 }
 
-/// The measures that are trained on.
-fn trained() -> Vec<Measure> {
-    PrincipleSplit::TrainPrinciples.measures().collect()
+/// The qualities of a rule, each once, in the order in which it names them.
+fn distinct(rule: Rule) -> Vec<Quality> {
+    let mut qualities = Vec::new();
+    for goal in rule.goals() {
+        if !qualities.contains(&goal.quality()) {
+            qualities.push(goal.quality());
+        }
+    }
+    qualities
 }
 
-/// A measure that is trained on, and a direction.
-fn draw_principle(rng: &mut ChaCha8Rng) -> (Measure, Direction) {
-    let measure = *trained()
-        .choose(rng)
-        .expect("some measures are trained on. This is a bug.");
-    (
-        measure,
-        *Direction::ALL
-            .choose(rng)
-            .expect("there are two directions. This is a bug."),
-    )
+/// For each text, the amount of each goal's quality.
+fn measured(rule: Rule, texts: &[String]) -> Vec<Vec<u32>> {
+    let row = |text: &String| {
+        let goals = rule.goals().into_iter();
+        goals
+            .map(|goal| Amounts::of(goal.quality(), text).whole())
+            .collect()
+    };
+    texts.iter().map(row).collect()
 }
+
+/// Amounts out of the air, as far apart as real ones, and on both sides of a bound that the rule sets.
+fn made_up(rng: &mut ChaCha8Rng, rule: Rule, quality: Quality, count: usize) -> Vec<u32> {
+    if quality.is_yes_or_no() {
+        return (0..count).map(|_| rng.random_range(0..=1)).collect();
+    }
+    let bound = rule.goals().into_iter().find_map(|goal| match goal {
+        Goal::AtLeast(q, n) | Goal::AtMost(q, n) | Goal::Near(q, n) if q == quality => Some(u32::from(n)),
+        _ => None,
+    });
+    let scale: u32 = match quality {
+        Quality::Of(Measure::Words) | Quality::LongestParagraph => {
+            *[10, 40, 120, 250].choose(rng).unwrap_or(&40)
+        }
+        Quality::Variety => 40,
+        Quality::Of(Measure::Capitals | Measure::LongWords | Measure::Repetition) => {
+            *[6, 15, 40, 80].choose(rng).unwrap_or(&15)
+        }
+        _ => *[2, 4, 8, 20].choose(rng).unwrap_or(&4),
+    };
+    // Narrow ranges too: many real amounts are close to each other.
+    let spread = rng.random_range(1..=scale);
+    let lowest = match bound {
+        Some(bound) if rng.random_bool(0.7) => bound.saturating_sub(rng.random_range(0..=spread)),
+        _ if quality == Quality::Variety => 100 - spread - rng.random_range(0..=20),
+        _ if rng.random_bool(0.4) => 0,
+        _ => rng.random_range(0..=scale),
+    };
+    (0..count)
+        .map(|_| lowest + rng.random_range(0..=spread))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

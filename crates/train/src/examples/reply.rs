@@ -1,8 +1,10 @@
 //! What the judge is taught to write, with the places that a metric follows.
 
 use super::Kind;
+use super::amounts::Amounts;
+use rewardanything_core::pieces::mark;
 use rewardanything_core::{Mask, Score, Verdict, render};
-use rewardanything_principles::{Direction, Measure, gold_of_values};
+use rewardanything_principles::{Direction, Goal, Quality, Rule, gold_of_values};
 use std::ops::Range;
 
 /// A reply in the making.
@@ -27,36 +29,70 @@ impl Reply {
         self.marks.push((start..self.text.len(), kind));
     }
 
-    /// `Asked for: fewer commas.`
-    pub(super) fn asked(&mut self, measure: Measure, direction: Direction) {
-        self.text.push_str("\nAsked for: ");
-        self.mark(direction.id(), Kind::Direction);
-        self.text.push(' ');
-        self.mark(measure.quality(), Kind::Quality);
+    /// `Asked for: at least 1 list items; then fewer words.`
+    pub(super) fn asked(&mut self, rule: Rule) {
+        self.text.push_str("\nAsked for:");
+        let goals = rule.goals();
+        for (at, goal) in goals.iter().enumerate() {
+            if let Rule::Points(terms) = rule {
+                self.text.push_str(if at > 0 { ", " } else { " " });
+                self.mark(&format!("{:+}", terms[at].0), Kind::Direction);
+                if !matches!(goal, Goal::Amount(..)) {
+                    self.mark(" if", Kind::Direction);
+                }
+            } else if at > 0 {
+                self.text.push_str("; then");
+            }
+            let bound = |word: &str, n: &u16| format!(" {word} {n}");
+            match goal {
+                Goal::Amount(_, direction) if !matches!(rule, Rule::Points(_)) => {
+                    self.mark(&format!(" {}", direction.id()), Kind::Direction);
+                }
+                Goal::Amount(..) => {}
+                Goal::AtLeast(_, n) => self.mark(&bound("at least", n), Kind::Direction),
+                Goal::AtMost(_, n) => self.mark(&bound("at most", n), Kind::Direction),
+                Goal::Near(_, n) => self.mark(&bound("near", n), Kind::Direction),
+            }
+            self.text.push(' ');
+            self.mark(&name(goal.quality()), Kind::Quality);
+        }
         self.text.push('.');
     }
 
-    /// `model-1: commas 3, colons 0.`, a line for each text. Label and quality stand right before the level, so that
-    /// what to look for is near where it is needed.
-    pub(super) fn levels(&mut self, measures: &[Measure], texts: &[String]) {
-        for (i, text) in texts.iter().enumerate() {
-            self.text.push_str(&format!("\nmodel-{}:", i + 1));
-            for (at, measure) in measures.iter().enumerate() {
-                let comma = if at > 0 { "," } else { "" };
-                self.text.push_str(&format!("{comma} {} ", measure.quality()));
-                self.mark(&measure.level(text).to_string(), Kind::Level);
+    /// `model-1 commas: ⟦1a⟧2:2⟦1b⟧0:2 all 2.`, a line for each text and quality: in each piece so many, which makes
+    /// so many. The quality stands on the line, so that what to look for is near where it is needed.
+    pub(super) fn counted(&mut self, qualities: &[Quality], texts: &[String]) {
+        for (position, text) in texts.iter().enumerate() {
+            for quality in qualities {
+                let amounts = Amounts::of(*quality, text);
+                self.text
+                    .push_str(&format!("\nmodel-{} {}: ", position + 1, name(*quality)));
+                let mut before = 0;
+                for (piece, now) in amounts.running.iter().enumerate() {
+                    self.text.push_str(&mark(position, piece));
+                    if amounts.adds_up {
+                        self.mark(&(now - before).to_string(), Kind::Piece);
+                    }
+                    self.text.push(':');
+                    self.mark(&now.to_string(), Kind::Running);
+                    before = *now;
+                }
+                self.text.push_str(" all ");
+                self.mark(&amounts.whole().to_string(), Kind::Recall);
+                self.text.push('.');
             }
-            self.text.push('.');
         }
     }
 
-    /// As [`levels`](Self::levels) of one quality, with levels that nobody measured.
-    pub(super) fn given(&mut self, measure: Measure, levels: &[u8]) {
-        for (i, level) in levels.iter().enumerate() {
-            self.text
-                .push_str(&format!("\nmodel-{}: {} ", i + 1, measure.quality()));
-            self.mark(&level.to_string(), Kind::Given);
-            self.text.push('.');
+    /// As [`counted`](Self::counted), with amounts that nobody counted.
+    pub(super) fn given(&mut self, qualities: &[Quality], amounts: &[Vec<u32>]) {
+        for (position, row) in amounts.iter().enumerate() {
+            for (quality, amount) in qualities.iter().zip(row) {
+                self.text
+                    .push_str(&format!("\nmodel-{} {}: all ", position + 1, name(*quality)));
+                self.mark(&amount.to_string(), Kind::Given);
+                self.text.push('.');
+            }
         }
     }
 
@@ -66,30 +102,109 @@ impl Reply {
         self
     }
 
-    /// Ends the thinking and gives the verdict that follows from the levels.
+    /// Ends the thinking and gives the verdict that follows from the amounts: a row for each response, with one of
+    /// each goal's quality.
     ///
-    /// `From 0 to 3, best 0.` and a line `model-1: 3 gives 1.` for each response come first: a score finds its level,
-    /// compares it with both ends and turns with the direction, and in one step that is not learned.
-    pub(super) fn verdict(mut self, direction: Direction, levels: &[f64]) -> Self {
-        let lowest = levels.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let best = match direction {
-            Direction::More => highest,
-            Direction::Fewer => lowest,
+    /// Every score is led up to, since in one step it is not learned: what each goal makes of its amount, where several
+    /// goals meet; the order or the range of that; and a line with what the response's score follows from.
+    pub(super) fn verdict(mut self, rule: Rule, amounts: &[Vec<u32>]) -> Self {
+        let rows: Vec<Vec<f64>> = amounts
+            .iter()
+            .map(|row| row.iter().copied().map(f64::from).collect())
+            .collect();
+        let values = rule.values_of(&rows);
+        let gold = gold_of_values(Direction::More, &values);
+        let keys = match rule {
+            Rule::Order([Goal::Amount(..)]) => rows.iter().map(|row| whole(row[0])).collect(),
+            Rule::Order([Goal::Near(..)]) => values.iter().map(|v| format!("off {}", whole(-v))).collect(),
+            Rule::Order([_]) => values.iter().map(|v| yes_or_no(*v).to_owned()).collect(),
+            Rule::Order(_) => {
+                self.demands(&rule.goals(), &rows);
+                self.order(&values)
+            }
+            Rule::Points(terms) => {
+                self.points(terms, &rows, &values);
+                values.iter().map(|v| whole(*v)).collect()
+            }
         };
-        for (before, level) in [("\nFrom ", lowest), (" to ", highest), (", best ", best)] {
-            self.text.push_str(before);
-            self.mark(&level.to_string(), Kind::Range);
+        if !matches!(rule, Rule::Order([_, _, ..])) {
+            self.range(&values, &keys);
         }
-        self.text.push('.');
-        let gold = gold_of_values(direction, levels);
-        for (i, (level, score)) in levels.iter().zip(&gold.scores).enumerate() {
-            self.text.push_str(&format!("\nmodel-{}: ", i + 1));
-            self.mark(&level.to_string(), Kind::Recall);
+        for (position, (key, score)) in keys.iter().zip(&gold.scores).enumerate() {
+            self.text.push_str(&format!("\nmodel-{}: ", position + 1));
+            self.mark(key, Kind::Recall);
             self.text.push_str(" gives ");
             self.mark(&score.to_string(), Kind::Score);
             self.text.push('.');
         }
+        self.judged(&gold)
+    }
+
+    /// `model-1: yes, 34.`: what each goal looks at.
+    fn demands(&mut self, goals: &[Goal], rows: &[Vec<f64>]) {
+        for (position, row) in rows.iter().enumerate() {
+            self.text.push_str(&format!("\nmodel-{}:", position + 1));
+            for (at, (goal, amount)) in goals.iter().zip(row).enumerate() {
+                self.text.push_str(if at > 0 { ", " } else { " " });
+                let said = match goal {
+                    Goal::Amount(..) => whole(*amount),
+                    Goal::Near(..) => format!("off {}", whole(-goal.worth_of(*amount))),
+                    _ => yes_or_no(goal.worth_of(*amount)).to_owned(),
+                };
+                self.mark(&said, Kind::Worth);
+            }
+            self.text.push('.');
+        }
+    }
+
+    /// `Order: model-2; model-1, model-3.`, equal ones side by side; gives every response's place.
+    fn order(&mut self, values: &[f64]) -> Vec<String> {
+        let mut distinct = values.to_vec();
+        distinct.sort_by(|a, b| b.total_cmp(a));
+        distinct.dedup();
+        self.text.push_str("\nOrder:");
+        let mut places = vec![0; values.len()];
+        for (place, value) in distinct.iter().enumerate() {
+            let mut parting = if place > 0 { ";" } else { "" };
+            for position in (0..values.len()).filter(|&p| values[p].total_cmp(value).is_eq()) {
+                self.mark(&format!("{parting} model-{}", position + 1), Kind::Worth);
+                places[position] = place + 1;
+                parting = ",";
+            }
+        }
+        self.mark(".", Kind::Worth);
+        let all = distinct.len();
+        places.iter().map(|place| format!("{place} of {all}")).collect()
+    }
+
+    /// `model-1: +6 +4 -3 = 7.`
+    fn points(&mut self, terms: &[(i8, Goal)], rows: &[Vec<f64>], values: &[f64]) {
+        for (position, (row, value)) in rows.iter().zip(values).enumerate() {
+            self.text.push_str(&format!("\nmodel-{}:", position + 1));
+            for ((points, goal), amount) in terms.iter().zip(row) {
+                self.text.push(' ');
+                let made = f64::from(*points) * goal.worth_of(*amount);
+                self.mark(&format!("{:+}", made as i64), Kind::Worth);
+            }
+            self.text.push_str(" = ");
+            self.mark(&whole(*value), Kind::Worth);
+            self.text.push('.');
+        }
+    }
+
+    /// `From 0 to 3, best 0.`: the ends of what the scores follow from.
+    fn range(&mut self, values: &[f64], keys: &[String]) {
+        let by_value = |a: &usize, b: &usize| values[*a].total_cmp(&values[*b]);
+        let worst = (0..values.len()).min_by(by_value).unwrap_or(0);
+        let best = (0..values.len()).max_by(by_value).unwrap_or(0);
+        for (before, at) in [("\nFrom ", worst), (" to ", best)] {
+            self.text.push_str(before);
+            self.mark(&keys[at], Kind::Range);
+        }
+        self.text.push('.');
+    }
+
+    fn judged(self, gold: &rewardanything_core::Gold) -> Self {
         let scores = gold
             .scores
             .iter()
@@ -97,10 +212,10 @@ impl Reply {
         let verdict = Verdict {
             reasoning: self.text["<think>\n".len()..].to_owned(),
             scores: scores.collect(),
-            ranking: gold.ranking,
+            ranking: gold.ranking.clone(),
             repairs: vec![],
         };
-        let text = render(&verdict, &Mask::identity(levels.len()));
+        let text = render(&verdict, &Mask::identity(gold.scores.len()));
         let mut marks = self.marks;
         let json = text
             .find("{\"scores\"")
@@ -116,35 +231,52 @@ impl Reply {
     }
 }
 
+/// What a reasoning calls a quality.
+pub(super) fn name(quality: Quality) -> String {
+    quality.id().replace('_', " ")
+}
+
+fn whole(value: f64) -> String {
+    (value as i64).to_string()
+}
+
+fn yes_or_no(worth: f64) -> &'static str {
+    if worth > 0.0 { "yes" } else { "no" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rewardanything_principles::Measure;
+
+    const COMMAS: Quality = Quality::Of(Measure::Commas);
+    const WORDS: Quality = Quality::Of(Measure::Words);
 
     #[test]
     fn a_reply_reads_well_and_its_marks_lie_where_they_should() {
         let texts = ["A, b, c.".to_owned(), "D".to_owned()];
+        let rule = Rule::Order(&[Goal::Amount(COMMAS, Direction::Fewer)]);
         let mut reply = Reply::thinking();
-        reply.asked(Measure::Commas, Direction::Fewer);
-        reply.levels(&[Measure::Commas], &texts);
-        let reply = reply.verdict(Direction::Fewer, &[2.0, 0.0]);
-        assert!(
-            reply.text.starts_with(
-                "<think>\nAsked for: fewer commas.\nmodel-1: commas 2.\nmodel-2: commas 0.\nFrom 0 to 2, best 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>"
-            ),
-            "{}",
-            reply.text
-        );
+        reply.asked(rule);
+        reply.counted(&[COMMAS], &texts);
+        let reply = reply.verdict(rule, &[vec![2], vec![0]]);
+        let expect = "<think>\nAsked for: fewer commas.\nmodel-1 commas: ⟦1a⟧2:2 all 2.\nmodel-2 commas: ⟦2a⟧0:0 all 0.\n\
+            From 2 to 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>";
+        assert!(reply.text.starts_with(expect), "{}", reply.text);
         let marked: Vec<(&str, Kind)> = reply
             .marks
             .iter()
             .map(|(range, kind)| (&reply.text[range.clone()], *kind))
             .collect();
         let expect = [
-            ("fewer", Kind::Direction),
+            (" fewer", Kind::Direction),
             ("commas", Kind::Quality),
-            ("2", Kind::Level),
-            ("0", Kind::Level),
-            ("0", Kind::Range),
+            ("2", Kind::Piece),
+            ("2", Kind::Running),
+            ("2", Kind::Recall),
+            ("0", Kind::Piece),
+            ("0", Kind::Running),
+            ("0", Kind::Recall),
             ("2", Kind::Range),
             ("0", Kind::Range),
             ("2", Kind::Recall),
@@ -155,5 +287,37 @@ mod tests {
             ("5", Kind::Score),
         ];
         assert_eq!(marked, expect);
+    }
+
+    #[test]
+    fn priorities_and_points_are_led_up_to() {
+        let given = |rule: Rule, qualities: &[Quality], amounts: &[Vec<u32>]| {
+            let mut reply = Reply::thinking();
+            reply.asked(rule);
+            reply.given(qualities, amounts);
+            reply.verdict(rule, amounts).text
+        };
+        let rule = Rule::Order(&[Goal::AtLeast(COMMAS, 1), Goal::Amount(WORDS, Direction::Fewer)]);
+        let text = given(rule, &[COMMAS, WORDS], &[vec![0, 9], vec![2, 30], vec![1, 30]]);
+        let expect = "<think>\nAsked for: at least 1 commas; then fewer words.\nmodel-1 commas: all 0.\nmodel-1 words: all 9.\n\
+            model-2 commas: all 2.\nmodel-2 words: all 30.\nmodel-3 commas: all 1.\nmodel-3 words: all 30.\n\
+            model-1: no, 9.\nmodel-2: yes, 30.\nmodel-3: yes, 30.\nOrder: model-2, model-3; model-1.\n\
+            model-1: 2 of 2 gives 1.\nmodel-2: 1 of 2 gives 5.\nmodel-3: 1 of 2 gives 5.\n</think>";
+        assert!(text.starts_with(expect), "{text}");
+
+        let rule = Rule::Points(&[
+            (2, Goal::Amount(COMMAS, Direction::More)),
+            (-3, Goal::AtLeast(WORDS, 10)),
+        ]);
+        let text = given(rule, &[COMMAS, WORDS], &[vec![1, 9], vec![2, 30]]);
+        let expect = "Asked for: +2 commas, -3 if at least 10 words.";
+        assert!(text.contains(expect), "{text}");
+        let expect = "\nmodel-1: +2 +0 = 2.\nmodel-2: +4 -3 = 1.\nFrom 1 to 2.\nmodel-1: 2 gives 5.\nmodel-2: 1 gives 1.\n</think>";
+        assert!(text.contains(expect), "{text}");
+
+        let rule = Rule::Order(&[Goal::Near(WORDS, 50)]);
+        let text = given(rule, &[WORDS], &[vec![40], vec![50]]);
+        let expect = "\nFrom off 10 to off 0.\nmodel-1: off 10 gives 1.\nmodel-2: off 0 gives 5.\n";
+        assert!(text.contains(expect), "{text}");
     }
 }

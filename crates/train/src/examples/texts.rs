@@ -1,17 +1,19 @@
 //! Texts with a wanted amount of a quality: windows of real text, and text that the program makes.
 
 use crate::pool::{Pool, sentences};
-use crate::synth;
+use crate::{showing, synth};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use rewardanything_principles::{Measure, trim_to_words};
+use rewardanything_principles::{Measure, Quality, trim_to_words};
 
-/// Texts tried for one wanted level; the nearest is taken.
-const TRIES: usize = 8;
-/// How often levels 0, 1, ... are wanted. Real text has none of most qualities: learned from that, the level of every
+/// Texts tried for one wanted amount; the nearest is taken.
+const TRIES: usize = 6;
+/// How often amounts 0, 1, ... are wanted. Real text has none of most qualities: learned from that, the amount of every
 /// response is "0", and nothing is measured.
-const LEVELS: [f64; 7] = [0.27, 0.25, 0.19, 0.12, 0.08, 0.05, 0.04];
+const AMOUNTS: [f64; 9] = [0.24, 0.2, 0.16, 0.12, 0.09, 0.07, 0.05, 0.04, 0.03];
+/// Share of texts that are taken as they come, whatever they have of the quality.
+const AS_THEY_COME: f64 = 0.35;
 
 /// Draws texts.
 pub(super) struct Texts<'a> {
@@ -33,55 +35,52 @@ impl Texts<'_> {
         }
     }
 
-    /// A text whose level of `measure` is near one drawn evenly enough for the level to be worth reading.
-    pub(super) fn draw(&self, rng: &mut ChaCha8Rng, own: &[usize], measure: Measure) -> String {
+    /// A text whose amount of `quality` is near one drawn evenly enough to be worth reading.
+    pub(super) fn draw(&self, rng: &mut ChaCha8Rng, own: &[usize], quality: Quality) -> String {
         let limit = rng.random_range(self.max_words.div_ceil(3)..=self.max_words);
-        if matches!(measure, Measure::Words | Measure::SentenceLength) {
-            return self.candidate(rng, own, (measure, 0), limit);
+        if in_every_text(quality) || rng.random_bool(AS_THEY_COME) {
+            return self.candidate(rng, own, (quality, false), limit);
         }
         let mut draw: f64 = rng.random();
-        let wanted = LEVELS.iter().position(|share| {
+        let wanted = AMOUNTS.iter().position(|share| {
             draw -= share;
             draw < 0.0
         });
-        // No text is without a line or a sentence, so these begin at one.
-        let least = u8::from(matches!(measure, Measure::Lines | Measure::Sentences));
-        let wanted = wanted.unwrap_or(0) as u8 + least;
-        let mut best: Option<(u8, String)> = None;
+        let wanted = wanted.unwrap_or(0) as f64;
+        let mut best: Option<(f64, String)> = None;
         for _ in 0..TRIES {
-            let text = self.candidate(rng, own, (measure, wanted), limit);
-            let off = measure.level(&text).abs_diff(wanted);
+            let text = self.candidate(rng, own, (quality, wanted > 0.0), limit);
+            let off = (quality.measure(&text) - wanted).abs();
             if best.as_ref().is_none_or(|(least, _)| off < *least) {
                 best = Some((off, text));
             }
-            if off == 0 {
+            if off == 0.0 {
                 break;
             }
         }
         best.expect("at least one text was tried. This is a bug.").1
     }
 
-    /// One text of at most `limit` words, more likely to show the measure when some of it is wanted.
+    /// One text of at most `limit` words, more likely to show the quality when some of it is wanted.
     fn candidate(
         &self,
         rng: &mut ChaCha8Rng,
         own: &[usize],
-        (measure, wanted): (Measure, u8),
+        (quality, wanted): (Quality, bool),
         limit: usize,
     ) -> String {
         let mut text = if self.pool.texts.is_empty() || rng.random_bool(self.synthetic) {
-            (0..rng.random_range(1..=6))
+            let most = (limit / 6).clamp(2, 20);
+            (0..rng.random_range(1..=most))
                 .map(|_| synth::sentence(rng) + " ")
                 .collect()
         } else {
             self.window(rng, own, limit)
         };
-        if wanted > 0 && rng.random_bool(0.6) {
-            text = self.enrich(rng, text, measure);
+        if wanted && rng.random_bool(0.7) {
+            text = self.enriched(rng, text, quality);
         }
-        let of_lines = matches!(measure, Measure::Lines | Measure::ListItems | Measure::Markup);
-        let share = if of_lines { 0.6 } else { 0.2 };
-        if rng.random_bool(share) {
+        if rng.random_bool(if of_lines(quality) { 0.5 } else { 0.15 }) {
             text = restructured(rng, text);
         }
         let text = trim_to_words(text.trim(), limit);
@@ -110,33 +109,75 @@ impl Texts<'_> {
         for sentence in &sentences[start..] {
             out.push_str(sentence);
             words += sentence.split_whitespace().count();
-            if words >= limit || rng.random_bool(0.12) {
+            if words >= limit || rng.random_bool(0.05) {
                 break;
             }
         }
         out
     }
 
-    /// Puts sentences that show `measure` in front, after or in place of the text.
-    fn enrich(&self, rng: &mut ChaCha8Rng, text: String, measure: Measure) -> String {
-        let at = Measure::ALL.iter().position(|m| *m == measure);
-        let bank = at.and_then(|i| self.pool.showing.get(i));
-        let Some(bank) = bank.filter(|b| !b.is_empty()) else {
-            return text;
+    /// Puts what shows `quality` between the sentences of the text, at the places where it counts.
+    fn enriched(&self, rng: &mut ChaCha8Rng, text: String, quality: Quality) -> String {
+        let place = super::rules::trained().iter().position(|q| *q == quality);
+        let bank = place
+            .and_then(|at| self.pool.showing.get(at))
+            .filter(|bank| !bank.is_empty());
+        let one = |rng: &mut ChaCha8Rng| match bank.and_then(|bank| bank.choose(rng)) {
+            Some(sentence) if rng.random_bool(0.6) => Some(format!("{} ", sentence.trim())),
+            found => showing::passage(rng, quality).or(found.map(|s| format!("{} ", s.trim()))),
         };
-        let added: String = (0..rng.random_range(1..=4))
-            .filter_map(|_| bank.choose(rng))
-            .map(|s| format!("{s} "))
-            .collect();
-        match rng.random_range(0..3) {
-            0 => format!("{} {added}", text.trim_end()),
-            1 => format!("{added}{text}"),
-            _ => added,
+        let mut parts = sentences(&text);
+        let count = if quality.is_yes_or_no() {
+            1
+        } else {
+            rng.random_range(1..=6)
+        };
+        for _ in 0..count {
+            let Some(passage) = one(rng) else { break };
+            let at = match quality {
+                Quality::FillerOpening | Quality::NumberFirst => 0,
+                Quality::FinalQuestion => parts.len(),
+                _ => rng.random_range(0..=parts.len()),
+            };
+            // A line of its own begins on one.
+            if showing::is_line(&passage) && at > 0 && !parts[at - 1].ends_with('\n') {
+                parts[at - 1].push('\n');
+            }
+            parts.insert(at, passage);
         }
+        // Short texts would lose it to the limit.
+        if parts.len() > count && rng.random_bool(0.4) {
+            let keep = rng.random_range(count..=parts.len());
+            parts.truncate(keep);
+        }
+        parts.concat()
     }
 }
 
-/// Sets the sentences of a text as lines, a list or with emphasis.
+/// Qualities that every text has much or little of.
+fn in_every_text(quality: Quality) -> bool {
+    matches!(
+        quality,
+        Quality::Variety
+            | Quality::LongestParagraph
+            | Quality::Of(Measure::Words | Measure::Capitals | Measure::LongWords | Measure::Repetition)
+    )
+}
+
+/// Qualities of how a text is set.
+fn of_lines(quality: Quality) -> bool {
+    matches!(
+        quality,
+        Quality::Of(Measure::Lines | Measure::ListItems | Measure::Markup)
+            | Quality::Steps
+            | Quality::Bold
+            | Quality::Paragraphs
+            | Quality::LongestParagraph
+            | Quality::Headings
+    )
+}
+
+/// Sets the sentences of a text as lines, paragraphs, a list or with emphasis.
 fn restructured(rng: &mut ChaCha8Rng, text: String) -> String {
     let parts = sentences(&text);
     let lines = |prefix: &dyn Fn(usize) -> String| -> String {
@@ -146,15 +187,34 @@ fn restructured(rng: &mut ChaCha8Rng, text: String) -> String {
             .map(|(i, p)| format!("{}{}\n", prefix(i), p.trim()))
             .collect()
     };
-    match rng.random_range(0..8) {
+    match rng.random_range(0..10) {
         0 => lines(&|_| "- ".to_owned()),
-        1 => lines(&|i| format!("{}. ", i + 1)),
-        2 => lines(&|_| "* ".to_owned()),
-        3 => lines(&|_| String::new()),
-        4 => lines(&|i| if i > 0 { "\n".to_owned() } else { String::new() }),
+        1 | 2 => lines(&|i| format!("{}. ", i + 1)),
+        3 => lines(&|_| "* ".to_owned()),
+        4 => lines(&|_| String::new()),
+        5 | 6 => {
+            let every = rng.random_range(1..=3);
+            lines(&|i| {
+                if i > 0 && i % every == 0 {
+                    "\n".to_owned()
+                } else {
+                    String::new()
+                }
+            })
+        }
+        7 => {
+            let every = rng.random_range(1..=4);
+            lines(&|i| {
+                if i % every == 0 {
+                    "## ".to_owned()
+                } else {
+                    String::new()
+                }
+            })
+        }
         _ => {
-            let mark = ["**", "`", "*"].choose(rng).copied().unwrap_or("**");
-            let share = rng.random_range(0.05..0.3);
+            let mark = ["**", "`", "*", "**"].choose(rng).copied().unwrap_or("**");
+            let share = rng.random_range(0.03..0.2);
             let words = text.split(' ').map(|w| {
                 if w.chars().all(char::is_alphanumeric) && !w.is_empty() && rng.random_bool(share) {
                     format!("{mark}{w}{mark}")
@@ -173,7 +233,7 @@ mod tests {
     use rand::SeedableRng;
 
     #[test]
-    fn levels_are_spread_and_no_text_is_too_long() {
+    fn amounts_are_spread_and_no_text_is_too_long() {
         let mut pool = Pool::default();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         for _ in 0..4_000 {
@@ -182,23 +242,16 @@ mod tests {
         let texts = Texts {
             pool: &pool,
             synthetic: 1.0,
-            max_words: 30,
+            max_words: 60,
         };
-        for measure in [
-            Measure::Commas,
-            Measure::Questions,
-            Measure::Hedges,
-            Measure::Lines,
-            Measure::Sentences,
-        ] {
-            let mut seen = [0; 10];
-            for _ in 0..400 {
-                let text = texts.draw(&mut rng, &[], measure);
-                assert!(rewardanything_principles::count_words(&text) <= 30, "{text}");
-                seen[usize::from(measure.level(&text))] += 1;
+        for quality in super::super::rules::trained() {
+            let mut none = 0;
+            for _ in 0..200 {
+                let text = texts.draw(&mut rng, &[], *quality);
+                assert!(rewardanything_principles::count_words(&text) <= 60, "{text}");
+                none += usize::from(quality.measure(&text) == 0.0);
             }
-            let most = seen.iter().max().copied().unwrap_or_default();
-            assert!(most < 220, "{measure:?}: {seen:?}");
+            assert!(none < 165, "{quality:?}: none of it in {none} of 200");
         }
     }
 }
