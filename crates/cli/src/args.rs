@@ -2,13 +2,14 @@
 //!
 //! Nothing here does work; the modules named after the commands do.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_remote::ModelId;
 
 use crate::principle::args::PrincipleCommand;
-use crate::value::{NamedText, Text};
+use crate::value::{NamedText, Text, counts};
 
 /// A principle goes in as plain language, a verdict comes out as data.
 #[derive(Debug, Parser)]
@@ -260,9 +261,9 @@ pub(crate) struct VerifiableArgs {
     /// Responses are trimmed to whole sentences of at most this many words
     #[arg(long, value_name = "N", default_value = "30", value_parser = positive)]
     pub(crate) max_words: usize,
-    /// Responses in each item
-    #[arg(long, value_name = "N", default_value = "4", value_parser = positive)]
-    pub(crate) per_item: usize,
+    /// Responses in each item: a number, or two, as in 4-8, between which it is drawn anew
+    #[arg(long, value_name = "N|N-N", default_value = "4", value_parser = counts)]
+    pub(crate) per_item: RangeInclusive<usize>,
     /// How many items to build
     #[arg(long, value_name = "N", default_value = "300", value_parser = positive)]
     pub(crate) items: usize,

@@ -39,7 +39,7 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         !items.is_empty(),
         "no item could be built: none of the {} prompts has {} responses that differ enough",
         pool.len(),
-        args.per_item
+        args.per_item.start()
     );
     let mut out: Box<dyn Write> = if args.output == Path::new("-") {
         Box::new(io::stdout().lock())
@@ -65,7 +65,7 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
 fn options(args: &VerifiableArgs) -> BuildOptions {
     BuildOptions {
         max_words: args.max_words,
-        per_item: args.per_item,
+        per_item: args.per_item.clone(),
         items: args.items,
         split: match args.principles {
             Share::Train | Share::LibraryTrain => PrincipleSplit::TrainPrinciples,

@@ -1,7 +1,8 @@
-//! Texts typed on the command line: as they are, or `@FILE`.
+//! Values typed on the command line: texts, as they are or as `@FILE`, and counts.
 
 use std::convert::Infallible;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
@@ -67,9 +68,38 @@ impl FromStr for NamedText {
     }
 }
 
+/// A number of at least one, or two of them with a hyphen between: the least and the most.
+pub(crate) fn counts(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let number = |part: &str| match part.trim().parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err(format!("expected a number, or two such as 4-8, got {text:?}")),
+    };
+    let (least, most) = text.split_once('-').unwrap_or((text, text));
+    let (least, most) = (number(least)?, number(most)?);
+    if least > most {
+        return Err(format!("expected the smaller number first, got {text:?}"));
+    }
+    Ok(least..=most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_one_number_or_two_in_order() {
+        assert_eq!((counts("4"), counts("4-8")), (Ok(4..=4), Ok(4..=8)));
+        for (text, expect) in [
+            ("0", "at least 1"),
+            ("8-4", "smaller"),
+            ("four", "expected a number"),
+            ("4-", "4-8"),
+        ] {
+            let error = counts(text).unwrap_err();
+            assert!(error.contains(expect), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn a_text_is_typed_or_in_a_file() {

@@ -36,7 +36,7 @@ fn pool() -> Vec<PoolEntry> {
 fn options() -> BuildOptions {
     BuildOptions {
         max_words: 30,
-        per_item: 4,
+        per_item: 4..=4,
         items: 80,
         split: PrincipleSplit::TrainPrinciples,
         phrasings: Split::Train,
@@ -120,7 +120,7 @@ fn a_pool_that_cannot_give_items_gives_none() {
             build(
                 pool,
                 &BuildOptions {
-                    per_item,
+                    per_item: per_item..=per_item,
                     ..options()
                 }
             ),

@@ -1,13 +1,15 @@
 //! Items of the verifiable principles of the library: priorities, limits and points, with their exact gold.
 
+use std::ops::RangeInclusive;
+
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::Gold;
 
 use super::{
-    BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, TRIES, fnv1a,
-    tells_apart,
+    BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, TRIES, draw_count,
+    fnv1a, tells_apart,
 };
 use crate::{Principle, Rule, library};
 
@@ -43,7 +45,7 @@ pub struct LibraryItem {
 /// }];
 /// let options = BuildOptions {
 ///     max_words: 60,
-///     per_item: 3,
+///     per_item: 3..=3,
 ///     items: 2,
 ///     split: PrincipleSplit::TrainPrinciples,
 ///     phrasings: Split::HeldOut,
@@ -59,7 +61,7 @@ pub fn build_library(pool: &[PoolEntry], options: &BuildOptions) -> Vec<LibraryI
     let mut prompts: Vec<Prompt<'_>> = pool
         .iter()
         .map(|entry| Candidates::new(entry, options))
-        .filter(|candidates| candidates.responses.len() >= options.per_item)
+        .filter(|candidates| candidates.responses.len() >= *options.per_item.start())
         .map(|candidates| Prompt {
             candidates,
             used: Vec::new(),
@@ -83,7 +85,7 @@ pub fn build_library(pool: &[PoolEntry], options: &BuildOptions) -> Vec<LibraryI
         turn.next = rng.random_range(0..prompts.len().max(1));
     }
     let mut items = Vec::new();
-    while !turns.is_empty() && options.per_item >= 2 {
+    while !turns.is_empty() && *options.per_item.start() >= 2 {
         let mut exhausted = Vec::with_capacity(turns.len());
         for turn in &mut turns {
             if items.len() == options.items {
@@ -107,7 +109,12 @@ struct Prompt<'a> {
 
 impl Prompt<'_> {
     /// Indices of responses that the rule tells apart, and their gold.
-    fn choose(&self, rule: Rule, per_item: usize, rng: &mut ChaCha8Rng) -> Option<(Vec<usize>, Gold)> {
+    fn choose(
+        &self,
+        rule: Rule,
+        per_item: &RangeInclusive<usize>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<(Vec<usize>, Gold)> {
         let responses = &self.candidates.responses;
         let texts: Vec<&str> = responses.iter().map(|(_, text)| text.as_str()).collect();
         let values = rule.values(&texts);
@@ -117,7 +124,7 @@ impl Prompt<'_> {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         (0..TRIES).find_map(|_| {
             order.shuffle(rng);
-            let chosen = order[..per_item].to_vec();
+            let chosen = order[..draw_count(per_item, order.len(), rng)].to_vec();
             // Anew, since places and scores are relative to the texts they are among.
             let gold = rule.gold(&chosen.iter().map(|&at| texts[at]).collect::<Vec<_>>());
             tells_apart(&gold.scores).then_some((chosen, gold))
@@ -146,7 +153,7 @@ impl Turn {
             if prompt.used.len() >= MAX_PER_PROMPT || prompt.used.contains(&self.principle.id) {
                 continue;
             }
-            let Some((chosen, gold)) = prompt.choose(self.rule, options.per_item, rng) else {
+            let Some((chosen, gold)) = prompt.choose(self.rule, &options.per_item, rng) else {
                 continue;
             };
             prompt.used.push(self.principle.id);

@@ -7,6 +7,7 @@
 mod library;
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -60,8 +61,8 @@ impl PrincipleSplit {
 pub struct BuildOptions {
     /// Words to which every response is trimmed, by [`trim_to_words`].
     pub max_words: usize,
-    /// Responses of every item, at least 2.
-    pub per_item: usize,
+    /// Responses of an item, at least 2: least and most; how many an item has is drawn anew.
+    pub per_item: RangeInclusive<usize>,
     /// Items wanted; a small pool may give fewer.
     pub items: usize,
     /// The measures to ask for.
@@ -97,7 +98,7 @@ pub struct Item {
 
 /// Builds up to `options.items` items; see the module for what each promises.
 ///
-/// Measures and directions take turns, so that rare qualities get their share. An item needs `per_item`
+/// Measures and directions take turns, so that rare qualities get their share. An item needs at least `per_item`'s least
 /// distinct responses of at least [`MIN_WORDS`] words, at least half of whose pairs differ in gold score. A
 /// prompt gives at most [`MAX_PER_PROMPT`] items and each measure once. Fewer items come back when the pool
 /// is used up.
@@ -106,7 +107,7 @@ pub fn build(pool: &[PoolEntry], options: &BuildOptions) -> Vec<Item> {
     let mut prompts: Vec<Candidates<'_>> = pool
         .iter()
         .map(|entry| Candidates::new(entry, options))
-        .filter(|c| c.responses.len() >= options.per_item)
+        .filter(|c| c.responses.len() >= *options.per_item.start())
         .collect();
     prompts.shuffle(&mut rng);
     let mut turns: Vec<Turn> = options
@@ -126,7 +127,7 @@ pub fn build(pool: &[PoolEntry], options: &BuildOptions) -> Vec<Item> {
         turn.next = rng.random_range(0..prompts.len().max(1));
     }
     let mut items = Vec::new();
-    while !turns.is_empty() && options.per_item >= 2 {
+    while !turns.is_empty() && *options.per_item.start() >= 2 {
         let mut exhausted = Vec::with_capacity(turns.len());
         for turn in &mut turns {
             if items.len() == options.items {
@@ -166,8 +167,13 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Indices of `per_item` responses of which at least half of the pairs differ in gold, and that gold.
-    fn choose(&self, turn: &Turn, per_item: usize, rng: &mut ChaCha8Rng) -> Option<(Vec<usize>, Gold)> {
+    /// Indices of so many responses of which at least half of the pairs differ in gold, and that gold.
+    fn choose(
+        &self,
+        turn: &Turn,
+        per_item: &RangeInclusive<usize>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<(Vec<usize>, Gold)> {
         let values: Vec<f64> = self
             .responses
             .iter()
@@ -179,11 +185,22 @@ impl<'a> Candidates<'a> {
         let mut order: Vec<usize> = (0..values.len()).collect();
         (0..TRIES).find_map(|_| {
             order.shuffle(rng);
-            let chosen = order[..per_item].to_vec();
+            let chosen = order[..draw_count(per_item, order.len(), rng)].to_vec();
             let values: Vec<f64> = chosen.iter().map(|&at| values[at]).collect();
             let gold = gold_of_values(turn.direction, &values);
             tells_apart(&gold.scores).then_some((chosen, gold))
         })
+    }
+}
+
+/// How many of `available` responses an item takes. Nothing is drawn where there is no choice, so that sets of one number
+/// stay what they were.
+fn draw_count(per_item: &RangeInclusive<usize>, available: usize, rng: &mut ChaCha8Rng) -> usize {
+    let (least, most) = (*per_item.start(), *per_item.end().min(&available));
+    if least < most {
+        rng.random_range(least..=most)
+    } else {
+        least
     }
 }
 
@@ -220,7 +237,7 @@ impl Turn {
             if prompt.used.len() >= MAX_PER_PROMPT || prompt.used.contains(&self.measure) {
                 continue;
             }
-            if let Some((chosen, gold)) = prompt.choose(self, options.per_item, rng) {
+            if let Some((chosen, gold)) = prompt.choose(self, &options.per_item, rng) {
                 prompt.used.push(self.measure);
                 self.next = at + 1;
                 let principle = phrase(self.measure, self.direction, rng, options.phrasings);
