@@ -295,6 +295,9 @@ pub(crate) enum Share {
     LibraryTrain,
     /// Verifiable principles of the library that are novel
     LibraryNovel,
+    /// Ten intents over trained qualities, each said vaguely, as a single goal, with a priority and as structured rules,
+    /// over the same responses
+    Intents,
 }
 
 /// A part of a principle's wordings.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use flate2::read::MultiGzDecoder;
 use rewardanything_core::Gold;
 use rewardanything_principles::items::{
-    BuildOptions, Item, LibraryItem, PoolEntry, PrincipleSplit, build, build_library,
+    BuildOptions, Item, LibraryItem, PoolEntry, PrincipleSplit, build, build_intents, build_library,
 };
 use rewardanything_principles::{Rule, Split};
 use serde::Deserialize;
@@ -34,6 +34,7 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         Share::LibraryTrain | Share::LibraryNovel => {
             build_library(&pool, &options).iter().map(library_json).collect()
         }
+        Share::Intents => build_intents(&pool, &options).iter().map(library_json).collect(),
     };
     ensure!(
         !items.is_empty(),
@@ -69,7 +70,7 @@ fn options(args: &VerifiableArgs) -> BuildOptions {
         items: args.items,
         split: match args.principles {
             Share::Train | Share::LibraryTrain => PrincipleSplit::TrainPrinciples,
-            Share::Novel | Share::LibraryNovel => PrincipleSplit::NovelPrinciples,
+            Share::Novel | Share::LibraryNovel | Share::Intents => PrincipleSplit::NovelPrinciples,
         },
         phrasings: match args.phrasings {
             Wording::Train => Split::Train,

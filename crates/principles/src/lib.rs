@@ -36,7 +36,7 @@ mod wording;
 pub use category::Category;
 pub use compose::{Split, phrase};
 pub use gold::{gold, gold_of_values};
-pub use library::{Kind, Principle, library};
+pub use library::{INTENTS, Intent, Kind, Principle, library};
 pub use measure::{Direction, Measure};
 pub use phrasings::{Phrasing, phrasings};
 pub use quality::Quality;

@@ -161,6 +161,7 @@ fn rules_are_of_their_kind() {
         let id = principle.id;
         match (principle.kind, principle.rule) {
             (_, None) => {}
+            (Kind::Vague, _) => panic!("{id}: the library has no vague wishes"),
             (Kind::Single, Some(rule)) => assert_eq!(rule.goals().len(), 1, "{id}"),
             (Kind::Prioritised, Some(rule)) => {
                 assert!(matches!(rule, Rule::Order(goals) if goals.len() > 1), "{id}");

@@ -177,6 +177,7 @@ fn list(principles: &[&Principle], width: usize) -> String {
 
 fn show(principle: &Principle, wordings: bool, width: usize) -> String {
     let kind = match principle.kind {
+        Kind::Vague => "a vague wish",
         Kind::Single => "a single goal",
         Kind::Prioritised => "goals with a priority",
         Kind::Structured => "structured rules",

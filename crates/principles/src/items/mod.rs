@@ -4,6 +4,7 @@
 //! exact and a judge can be right or wrong; [`build_library`] does so for the rules of the library. Building the same pool with the same options gives the same
 //! items.
 
+mod intents;
 mod library;
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ use rewardanything_core::Gold;
 
 use crate::{Direction, Measure, Split, count_words, gold_of_values, phrase, trim_to_words};
 
+pub use intents::build_intents;
 pub use library::{LibraryItem, build_library};
 
 /// Most items that one prompt may give, so that no prompt dominates a set.

@@ -50,10 +50,13 @@ macro_rules! points {
 }
 
 mod content;
+mod intents;
 mod logic;
 mod structure;
 mod style;
 mod tone;
+
+pub use intents::{INTENTS, Intent};
 
 use std::sync::LazyLock;
 
@@ -66,6 +69,8 @@ use crate::{Category, Direction, Measure, Quality, Rule, Split, compose};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// A wish that leaves open what to look for. The library has none; [`INTENTS`] do, to be compared with.
+    Vague,
     /// One goal.
     Single,
     /// Several goals and which of them comes first.
