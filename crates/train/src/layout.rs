@@ -202,7 +202,7 @@ impl Layout {
 }
 
 /// Box and Muller's transform of two uniform draws.
-fn standard_normal(rng: &mut impl rand::Rng) -> f32 {
+pub(crate) fn standard_normal(rng: &mut impl rand::Rng) -> f32 {
     let (u, v): (f32, f32) = (rng.random(), rng.random());
     (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()
 }

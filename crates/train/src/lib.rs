@@ -14,6 +14,7 @@ pub mod examples;
 pub mod fused;
 pub mod layout;
 pub mod load;
+pub mod lora;
 pub mod pool;
 pub mod recipe;
 pub mod sequence;

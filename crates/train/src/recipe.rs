@@ -141,6 +141,11 @@ impl Recipe {
                     format!("stage {at}: expected 1 <= least <= most <= {limit}, got {least} and {most}");
                 return refuse("examples.stages.responses", got);
             }
+            let (fewest, most) = stage.qualities;
+            if fewest == 0 || fewest > most {
+                let got = format!("stage {at}: expected 1 <= least <= most, got {fewest} and {most}");
+                return refuse("examples.stages.qualities", got);
+            }
             if stage.max_words.is_empty() || stage.prompt_words.is_empty() {
                 let got = format!("stage {at}: expected lengths in max_words and prompt_words, got none");
                 return refuse("examples.stages", got);

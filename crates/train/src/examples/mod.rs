@@ -95,10 +95,18 @@ pub struct Stage {
     pub decide: f64,
     /// Responses of an example, least and most; a judge example has at least two.
     pub responses: (usize, usize),
+    /// Qualities that a measure example counts, least and most. A text costs its tokens once, however much is counted
+    /// in it.
+    #[serde(default = "one_to_three")]
+    pub qualities: (usize, usize),
     /// Longest responses, in words; one of these is drawn for each example.
     pub max_words: Vec<usize>,
     /// Longest prompts, in words; one of these is drawn for each example.
     pub prompt_words: Vec<usize>,
+}
+
+fn one_to_three() -> (usize, usize) {
+    (1, 3)
 }
 
 impl Default for ExampleConfig {
@@ -109,6 +117,7 @@ impl Default for ExampleConfig {
             name: 0.1,
             decide: 0.2,
             responses: (1, most),
+            qualities: one_to_three(),
             max_words: words.to_vec(),
             prompt_words: prompt_words.to_vec(),
         };
@@ -235,7 +244,7 @@ impl Maker<'_> {
         let (prompt, texts) = self.texts(rng, stage, stage.responses.0, &trained[..1]);
         // What was drawn for, then qualities that the texts show before those that they lack.
         trained[1..].sort_by_key(|q| texts.iter().all(|t| q.measure(t) == 0.0));
-        trained.truncate(rng.random_range(1..=3));
+        trained.truncate(rng.random_range(stage.qualities.0..=stage.qualities.1));
         trained.shuffle(rng);
         let names: Vec<String> = trained.iter().map(|q| reply::name(*q)).collect();
         let mut reply = Reply::thinking();

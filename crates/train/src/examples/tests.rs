@@ -20,6 +20,7 @@ fn a_judge_example_earns_the_whole_accuracy_of_its_own_gold() {
         name: 0.0,
         decide: 0.5,
         responses: (2, 5),
+        qualities: (1, 3),
         max_words: vec![12, 60],
         prompt_words: vec![8],
     };
