@@ -1,0 +1,14 @@
+//! Measuring judges: items with gold, published benchmarks, their metrics, statistics over runs, and reports.
+//!
+//! Pure: lines come from any reader, reports are strings and nothing is printed. The command reads files, runs judges
+//! and writes folders.
+//!
+//! - [`item`] is the item format and its one reader; [`layout`] brings published layouts into it and back.
+//! - [`principle`] has one principle for each benchmark and domain, in our own words.
+
+pub mod gold;
+pub mod item;
+pub mod layout;
+pub mod principle;
+pub mod raw;
+pub mod sample;
