@@ -5,10 +5,17 @@
 //!
 //! - [`item`] is the item format and its one reader; [`layout`] brings published layouts into it and back.
 //! - [`principle`] has one principle for each benchmark and domain, in our own words.
+//! - [`benchmark`] defines the figures of each benchmark over [`outcome`]s; [`statistic`] gives them intervals and
+//!   compares two runs; [`calibration`] looks at the probabilities behind scores.
 
+pub mod agreement;
+pub mod benchmark;
+pub mod calibration;
 pub mod gold;
 pub mod item;
 pub mod layout;
+pub mod outcome;
 pub mod principle;
 pub mod raw;
 pub mod sample;
+pub mod statistic;
