@@ -7,6 +7,7 @@
 //! - [`principle`] has one principle for each benchmark and domain, in our own words.
 //! - [`benchmark`] defines the figures of each benchmark over [`outcome`]s; [`statistic`] gives them intervals and
 //!   compares two runs; [`calibration`] looks at the probabilities behind scores.
+//! - [`report`] says it all as data, Markdown and HTML; [`agreement`] measures how far raters agree.
 
 pub mod agreement;
 pub mod benchmark;
@@ -17,5 +18,6 @@ pub mod layout;
 pub mod outcome;
 pub mod principle;
 pub mod raw;
+pub mod report;
 pub mod sample;
 pub mod statistic;
