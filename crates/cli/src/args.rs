@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rewardanything_evals::layout::Layout;
 use rewardanything_remote::ModelId;
 
 use crate::principle::args::PrincipleCommand;
@@ -56,8 +57,8 @@ Texts:
   itself begins with @ is typed with @@.
 
 Files:
-  Each line of the input is {\"id\": …, \"principle\": …, \"prompt\": …, \"responses\": {NAME: TEXT, …}}; other
-  keys are ignored, blank lines skipped. Each line of the output is {\"id\", \"scores\", \"ranking\", \"reasoning\",
+  Each line of the input is {\"id\": …, \"principle\": …, \"prompt\": …, \"responses\": {NAME: TEXT, …}}; the
+  prompt may also be a list of messages {\"role\", \"content\"}; other keys are ignored, blank lines skipped. Each line of the output is {\"id\", \"scores\", \"ranking\", \"reasoning\",
   \"error\", \"repairs\", \"model\", \"usage\", \"seconds\"}, in the order of the input. An item that fails has its
   line too, with an error {\"kind\", \"message\"}; a line that names no id of its own has the id null.
   Where a request is judged more than once (--permutations, --samples), \"votes\" says how many runs there were,
@@ -114,6 +115,9 @@ pub(crate) struct JudgeArgs {
     /// Like --resume, but items that failed are judged again
     #[arg(long, requires = "input")]
     pub(crate) retry_failed: bool,
+    /// Stop at the first line that is no usable item, instead of recording that it failed
+    #[arg(long, requires = "input")]
+    pub(crate) strict: bool,
     /// How many items are judged at once; without it 8, and four times --concurrency where the judge is a server
     #[arg(long, value_name = "N", requires = "input", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
@@ -234,9 +238,39 @@ pub(crate) enum DecodingArg {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
+    /// Bring a published data set into the item format
+    #[command(after_help = IMPORT_HELP)]
+    Import(ExchangeArgs),
+    /// Write items in a published layout
+    Export(ExchangeArgs),
     /// Build items whose gold verdict a program measured
     #[command(after_help = VERIFIABLE_HELP)]
     Verifiable(VerifiableArgs),
+}
+
+const IMPORT_HELP: &str = "\
+Layouts: rm-bench, judgebench, rewardbench, rewardbench2 (JSON Lines, plain or .gz, or one JSON array), and items.
+Each item carries the principle that ships for its benchmark and domain; responses that are right have the gold score
+1 and the others 0.
+
+Example:
+  rewardanything data import --layout rm-bench total_dataset.json --output rm-bench.jsonl";
+
+/// `data import` and `data export`: published layouts to items and back.
+#[derive(Debug, Args)]
+pub(crate) struct ExchangeArgs {
+    /// The published layout
+    #[arg(long, value_name = "rm-bench|judgebench|rewardbench|rewardbench2|items")]
+    pub(crate) layout: Layout,
+    /// What to read, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write, or - for standard output; a file that exists is never overwritten
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Stop at the first bad line, instead of counting it
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 const VERIFIABLE_HELP: &str = "\
@@ -279,6 +313,9 @@ pub(crate) struct VerifiableArgs {
     /// Say only "Judge the responses." where the principle would stand; the gold stays
     #[arg(long)]
     pub(crate) blank_principle: bool,
+    /// Stop at the first bad line, instead of counting it
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Where the items go, or - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
@@ -325,6 +362,9 @@ pub(crate) struct ScoreArgs {
     /// Also score three judges that read nothing: longest first, shortest first, and random
     #[arg(long)]
     pub(crate) baselines: bool,
+    /// Stop at the first bad line, instead of counting it
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

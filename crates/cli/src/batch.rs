@@ -5,8 +5,7 @@
 //! one would have written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::Outcome;
 use crate::args::JudgeArgs;
-use crate::items::{self, Content, Item, Key};
+use crate::items::{self, Content, Key, Line, ReadOptions};
 use crate::judge;
 use crate::models;
 use crate::records::{Log, Record};
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &JudgeArgs, input: &Path, output: &Path) -> Result<Outco
         to_stdout || !same_file(input, output),
         "--input and --output name the same file"
     );
-    let items = items::read(&read_input(input)?);
+    let items = items::read(input, ReadOptions::default(), args.strict)?;
     // Before the output, so that a model that is not there leaves no empty file behind.
     let speaker = models::resolve(&args.model)?;
     let mut sink = match (to_stdout, goes_on) {
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &JudgeArgs, input: &Path, output: &Path) -> Result<Outco
         Sink::Stdout => HashMap::new(),
         Sink::File(log) => log.finished(),
     };
-    let keys: Vec<Key> = items.iter().map(Item::key).collect();
+    let keys: Vec<Key> = items.iter().map(Key::of).collect();
     belongs(&items, &keys, &finished).with_context(|| format!("cannot resume {}", output.display()))?;
 
     let mut tally = Tally::default();
@@ -83,7 +82,7 @@ pub(crate) fn run(args: &JudgeArgs, input: &Path, output: &Path) -> Result<Outco
 /// Judges the items of a chunk that can be judged, and puts the records of all of them in order.
 fn judge_chunk(
     judge: &rewardanything_core::Judge<'_>,
-    chunk: Vec<(Key, Item)>,
+    chunk: Vec<(Key, Line)>,
     speaker: &models::Speaker,
 ) -> Vec<(Key, Record)> {
     let mut requests = Vec::new();
@@ -92,7 +91,7 @@ fn judge_chunk(
     for (key, item) in chunk {
         order.push(key.clone());
         match item.content {
-            Content::Named(_, Ok(request)) => requests.push((key, request)),
+            Content::Named(_, Ok(item)) => requests.push((key, item.request)),
             Content::Named(_, Err(why)) => {
                 failed.insert(key.clone(), Record::failed(&key, "request", &why, speaker.name()));
             }
@@ -139,27 +138,15 @@ impl Sink {
     }
 }
 
-/// The bytes of a file, or of standard input for a hyphen.
-pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>> {
-    if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .read_to_end(&mut bytes)
-            .context("cannot read standard input")?;
-        return Ok(bytes);
-    }
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
 fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Refuses an output that holds what the input does not: it belongs to another input, and putting it in order
 /// would lose those records. The record of a broken line that has since been mended is no such loss.
-fn belongs(items: &[Item], keys: &[Key], finished: &HashMap<&Key, bool>) -> Result<()> {
+fn belongs(items: &[Line], keys: &[Key], finished: &HashMap<&Key, bool>) -> Result<()> {
     let known: HashSet<&Key> = keys.iter().collect();
-    let lines: HashSet<usize> = items.iter().map(|item| item.line).collect();
+    let lines: HashSet<usize> = items.iter().map(|line| line.number).collect();
     let strangers: Vec<&Key> = finished
         .keys()
         .copied()

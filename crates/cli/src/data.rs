@@ -1,32 +1,31 @@
 //! `data verifiable`: files of real responses become items with exact gold.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead as _, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use flate2::read::MultiGzDecoder;
 use rewardanything_core::Gold;
+use rewardanything_evals::item;
 use rewardanything_principles::items::{
     BuildOptions, Item, LibraryItem, PoolEntry, PrincipleSplit, build, build_intents, build_library,
 };
 use rewardanything_principles::{Rule, Split};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
 use crate::args::{Share, VerifiableArgs, Wording};
+use crate::items::{self, BadLines};
 use crate::records::number;
 
 /// Runs `data verifiable`.
 ///
 /// # Errors
-/// A file cannot be read or written, a line is no record, the output exists, or no item could be built.
+/// A file cannot be read or written, the output exists, no item could be built, or with `--strict` a line is bad.
 pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
-    let mut pool = Vec::new();
+    let (mut pool, mut bad) = (Vec::new(), BadLines::default());
     for path in &args.responses {
-        read_pool(path, &mut pool).with_context(|| format!("cannot use {}", path.display()))?;
+        read_pool(path, &mut pool, &mut bad, args.strict)?;
     }
     let options = options(args);
     let items: Vec<Value> = match args.principles {
@@ -42,13 +41,7 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         pool.len(),
         args.per_item.start()
     );
-    let mut out: Box<dyn Write> = if args.output == Path::new("-") {
-        Box::new(io::stdout().lock())
-    } else {
-        let file = File::create_new(&args.output)
-            .with_context(|| format!("cannot create {}", args.output.display()))?;
-        Box::new(BufWriter::new(file))
-    };
+    let mut out = create(&args.output)?;
     for item in &items {
         writeln!(out, "{item}")?;
     }
@@ -60,7 +53,22 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
             args.items
         );
     }
-    Ok(Outcome::Done)
+    if let Some(summary) = bad.summary() {
+        eprintln!("{summary}");
+    }
+    Ok(Outcome::of(bad.is_empty()))
+}
+
+/// A file to write, or standard output for a hyphen.
+///
+/// # Errors
+/// The file exists or cannot be created.
+pub(crate) fn create(path: &Path) -> Result<Box<dyn Write>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdout().lock()));
+    }
+    let file = File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(Box::new(BufWriter::new(file)))
 }
 
 fn options(args: &VerifiableArgs) -> BuildOptions {
@@ -81,59 +89,23 @@ fn options(args: &VerifiableArgs) -> BuildOptions {
     }
 }
 
-/// One line of a response file; what else it holds is ignored.
-#[derive(Deserialize)]
-struct Line {
-    prompt: String,
-    responses: Vec<LineResponse>,
-}
-
-#[derive(Deserialize)]
-struct LineResponse {
-    text: String,
-    model: Option<String>,
-}
-
-impl From<Line> for PoolEntry {
-    /// Responses go by their model; one without, or with one that is taken, by its place.
-    fn from(line: Line) -> Self {
-        let mut taken = HashSet::new();
-        let responses = line
-            .responses
-            .into_iter()
-            .enumerate()
-            .map(|(index, response)| {
-                let name = response
-                    .model
-                    .filter(|model| !model.trim().is_empty() && !taken.contains(model))
-                    .unwrap_or_else(|| format!("response-{}", index + 1));
-                taken.insert(name.clone());
-                (name, response.text)
-            })
-            .collect();
-        PoolEntry {
-            prompt: line.prompt,
-            responses,
-        }
-    }
-}
-
 /// Adds the records of a file that can be judged: those with a prompt.
-fn read_pool(path: &Path, pool: &mut Vec<PoolEntry>) -> Result<()> {
-    let file = File::open(path)?;
-    let reader: Box<dyn BufRead> = if path.extension().is_some_and(|extension| extension == "gz") {
-        Box::new(BufReader::new(MultiGzDecoder::new(file)))
-    } else {
-        Box::new(BufReader::new(file))
-    };
-    for (index, line) in reader.lines().enumerate() {
-        let line = line.with_context(|| format!("line {}", index + 1))?;
+fn read_pool(path: &Path, pool: &mut Vec<PoolEntry>, bad: &mut BadLines, strict: bool) -> Result<()> {
+    for (index, line) in items::open(path)?.lines().enumerate() {
+        let line = line.with_context(|| format!("cannot read {}, line {}", path.display(), index + 1))?;
         if line.trim().is_empty() {
             continue;
         }
-        let record: Line = serde_json::from_str(&line).with_context(|| format!("line {}", index + 1))?;
-        if !record.prompt.trim().is_empty() {
-            pool.push(record.into());
+        match item::prompt_and_responses(&line) {
+            Err(why) => bad.report(path, index + 1, &why, strict)?,
+            Ok((prompt, _)) if prompt.trim().is_empty() => {}
+            Ok((prompt, responses)) => pool.push(PoolEntry {
+                prompt,
+                responses: responses
+                    .into_iter()
+                    .map(|response| (response.name, response.text))
+                    .collect(),
+            }),
         }
     }
     Ok(())
@@ -187,21 +159,4 @@ fn gold(responses: &[(String, String)], gold: &Gold) -> Value {
         .map(|&index| responses[index].0.as_str())
         .collect();
     json!({ "scores": scores, "ranking": ranking })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn responses_go_by_their_model_or_their_place() {
-        let line: Line = serde_json::from_str(
-            r#"{"prompt": "q", "id": 1, "responses": [
-                {"text": "1", "model": "m"}, {"text": "2"}, {"text": "3", "model": "m"}, {"text": "4", "model": ""}]}"#,
-        )
-        .expect("a record");
-        let entry = PoolEntry::from(line);
-        let names: Vec<_> = entry.responses.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["m", "response-2", "response-3", "response-4"]);
-    }
 }

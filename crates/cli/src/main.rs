@@ -7,6 +7,7 @@ mod args;
 mod batch;
 mod convert;
 mod data;
+mod exchange;
 mod hub;
 mod info;
 mod items;
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Judge(args) => judge::run(&args),
         Command::Principle(command) => principle::run(&command),
+        Command::Data(DataCommand::Import(args)) => exchange::import(&args),
+        Command::Data(DataCommand::Export(args)) => exchange::export(&args),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
         Command::Train(TrainCommand::Sft {

@@ -8,16 +8,18 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b, ndcg, pairwise};
+use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b, ndcg};
+use rewardanything_evals::principle::BLANK;
+use rewardanything_evals::sample::Sample;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
 use crate::args::ScoreArgs;
-use crate::items::Id;
+use crate::items::{self, BadLines, Content, Id, ReadOptions, Reader};
 use crate::records::Record;
 use crate::table::pad;
 
@@ -31,7 +33,7 @@ const SEED: u64 = 0;
 /// # Errors
 /// A file cannot be read, a line is not of its kind, or an item has no record.
 pub(crate) fn run(args: &ScoreArgs) -> Result<Outcome> {
-    let items = read_items(&args.items)?;
+    let (items, bad) = read_items(&args.items, args.strict)?;
     let verdicts = read_verdicts(&args.verdicts)?;
     let mut judges = vec![("judge", predictions(&items, &verdicts)?)];
     if args.baselines {
@@ -51,46 +53,35 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<Outcome> {
     } else {
         out.write_all(show(&reports).as_bytes())?;
     }
-    Ok(Outcome::Done)
-}
-
-/// An item with gold; what else the line holds is ignored.
-#[derive(Debug, Deserialize)]
-struct GoldItem {
-    id: Id,
-    responses: Map<String, Value>,
-    gold: GoldScores,
-    measure: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct GoldScores {
-    scores: HashMap<String, f64>,
-}
-
-impl GoldItem {
-    /// Gold scores in the order of the responses; every response has one, [`read_items`] has seen to it.
-    fn gold(&self) -> Vec<f64> {
-        self.responses.keys().map(|name| self.gold.scores[name]).collect()
+    if let Some(summary) = bad.summary() {
+        eprintln!("{summary}");
     }
+    Ok(Outcome::of(bad.is_empty()))
 }
 
 /// Scores by item, in the order of its responses; `None` where there is no verdict.
 type Predictions = Vec<Option<Vec<f64>>>;
 
-fn read_items(path: &Path) -> Result<Vec<GoldItem>> {
-    let items: Vec<GoldItem> = read_lines(path)?;
-    ensure!(!items.is_empty(), "{} holds no items", path.display());
-    for item in &items {
-        if let Some(name) = item
-            .responses
-            .keys()
-            .find(|name| !item.gold.scores.contains_key(*name))
-        {
-            bail!("the item {} has no gold score for {name:?}", item.id);
+fn read_items(path: &Path, strict: bool) -> Result<(Vec<Sample>, BadLines)> {
+    // Scoring needs no principle.
+    let options = ReadOptions {
+        principle: Some(BLANK.to_owned()),
+        ..ReadOptions::default()
+    };
+    let (mut items, mut bad) = (Vec::new(), BadLines::default());
+    for line in Reader::new(items::open(path)?, options) {
+        let line = line.with_context(|| format!("cannot read {}", path.display()))?;
+        let sample = match line.content {
+            Content::Named(id, Ok(item)) => Sample::new(id, &item),
+            Content::Named(_, Err(why)) | Content::Broken(why) => Err(why),
+        };
+        match sample {
+            Ok(sample) => items.push(sample),
+            Err(why) => bad.report(path, line.number, &why, strict)?,
         }
     }
-    Ok(items)
+    ensure!(!items.is_empty(), "{} holds no items with gold", path.display());
+    Ok((items, bad))
 }
 
 fn read_verdicts(path: &Path) -> Result<HashMap<Id, Record>> {
@@ -113,7 +104,7 @@ fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
 }
 
 /// The scores of the verdicts. A verdict that leaves a response unscored counts as none.
-fn predictions(items: &[GoldItem], verdicts: &HashMap<Id, Record>) -> Result<Predictions> {
+fn predictions(items: &[Sample], verdicts: &HashMap<Id, Record>) -> Result<Predictions> {
     items
         .iter()
         .map(|item| {
@@ -121,8 +112,8 @@ fn predictions(items: &[GoldItem], verdicts: &HashMap<Id, Record>) -> Result<Pre
                 .get(&item.id)
                 .with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))?;
             Ok(item
-                .responses
-                .keys()
+                .names
+                .iter()
                 .map(|name| record.scores.get(name)?.as_f64())
                 .collect())
         })
@@ -130,18 +121,17 @@ fn predictions(items: &[GoldItem], verdicts: &HashMap<Id, Record>) -> Result<Pre
 }
 
 /// Judges that read nothing: by the number of characters, either way, and at random.
-fn baselines(items: &[GoldItem]) -> Vec<(&'static str, Predictions)> {
+fn baselines(items: &[Sample]) -> Vec<(&'static str, Predictions)> {
     let lengths = |sign: f64| -> Predictions {
-        let length = |text: &Value| sign * text.as_str().map_or(0, |text| text.chars().count()) as f64;
         items
             .iter()
-            .map(|item| Some(item.responses.values().map(length).collect()))
+            .map(|item| Some(item.lengths.iter().map(|&length| sign * length as f64).collect()))
             .collect()
     };
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let random = items
         .iter()
-        .map(|item| Some(item.responses.iter().map(|_| f64::from(rng.next_u32())).collect()))
+        .map(|item| Some(item.names.iter().map(|_| f64::from(rng.next_u32())).collect()))
         .collect();
     vec![
         ("longest first", lengths(1.0)),
@@ -167,16 +157,14 @@ struct Report {
 }
 
 impl Report {
-    fn new(items: &[GoldItem], predicted: &Predictions) -> Self {
+    fn new(items: &[Sample], predicted: &Predictions) -> Self {
         let (mut counts, mut taus, mut gains) = (Vec::new(), Vec::new(), Vec::new());
         let mut by_measure: BTreeMap<String, Vec<PairCounts>> = BTreeMap::new();
         let mut parsed = PairCounts::default();
         for (item, scores) in items.iter().zip(predicted) {
-            let gold = item.gold();
-            let count = match scores {
-                Some(scores) => pairwise(scores, &gold),
-                None => PairCounts::all_wrong(&gold),
-            };
+            let count = item.gold.count(scores.as_deref());
+            // Of pairs alone, no order of all responses is known: these metrics are of the items that have scores.
+            let gold = item.gold.scores.clone().unwrap_or_default();
             if scores.is_some() {
                 parsed += count;
             }
@@ -189,7 +177,7 @@ impl Report {
                 let gain = scores.as_ref().and_then(|scores| ndcg(scores, &gold));
                 gains.push((gain.unwrap_or(0.0), 1.0));
             }
-            if let Some(measure) = &item.measure {
+            if let Some(measure) = &item.labels.measure {
                 by_measure.entry(measure.clone()).or_default().push(count);
             }
             counts.push(count);
@@ -331,14 +319,15 @@ fn decimal(figure: Figure) -> String {
 mod tests {
     use super::*;
 
-    fn items() -> Vec<GoldItem> {
-        [
-            r#"{"id": "1", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words"}"#,
-            r#"{"id": "2", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words"}"#,
-            r#"{"id": 3, "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 5, "b": 1}}, "measure": "commas"}"#,
-        ]
-        .map(|line| serde_json::from_str(line).expect("an item"))
-        .into()
+    fn items() -> Vec<Sample> {
+        let lines = [
+            r#"{"id": "1", "prompt": "q", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words"}"#,
+            r#"{"id": "2", "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words"}"#,
+            r#"{"id": 3, "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"pairs": [["a", "b"]], "scores": {"a": 5, "b": 1}}, "measure": "commas"}"#,
+        ];
+        let file = tempfile::NamedTempFile::new().expect("a scratch file");
+        std::fs::write(file.path(), lines.join("\n")).expect("the scratch file can be written");
+        read_items(file.path(), true).expect("items").0
     }
 
     #[test]

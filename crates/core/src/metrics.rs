@@ -188,23 +188,54 @@ pub fn score_variance(scores: &[f64]) -> Option<f64> {
 /// assert_eq!(bootstrap_interval(&items, 2_000, 7), Some((low, high)));
 /// ```
 pub fn bootstrap_interval(items: &[(f64, f64)], resamples: usize, seed: u64) -> Option<(f64, f64)> {
-    if items.is_empty() {
-        return None;
+    let ratios = bootstrap(items.len(), resamples, seed, |sample| {
+        let (mut numerator, mut denominator) = (0.0, 0.0);
+        for &item in sample {
+            numerator += items[item].0;
+            denominator += items[item].1;
+        }
+        (denominator != 0.0).then_some(numerator / denominator)
+    });
+    interval(&ratios)
+}
+
+/// A statistic of resamples of `items` items, in ascending order: each resample is as many indices, drawn with
+/// replacement. Resamples for which the statistic is undefined are left out. The same seed draws the same indices, so
+/// two statistics over the same items can be compared resample by resample.
+///
+/// ```
+/// use rewardanything_core::metrics::{bootstrap, interval};
+///
+/// let values = [1.0, 2.0, 6.0];
+/// let means = bootstrap(3, 100, 7, |sample| Some(sample.iter().map(|&item| values[item]).sum::<f64>() / 3.0));
+/// assert!(means.len() == 100 && interval(&means).is_some_and(|(low, high)| low < 3.0 && 3.0 < high));
+/// ```
+pub fn bootstrap(
+    items: usize,
+    resamples: usize,
+    seed: u64,
+    mut statistic: impl FnMut(&[usize]) -> Option<f64>,
+) -> Vec<f64> {
+    if items == 0 {
+        return Vec::new();
     }
     let mut rng = generator(seed);
-    let mut ratios: Vec<f64> = (0..resamples)
+    let mut sample = vec![0; items];
+    let mut values: Vec<f64> = (0..resamples)
         .filter_map(|_| {
-            let (mut numerator, mut denominator) = (0.0, 0.0);
-            for _ in items {
-                let (a, b) = items[below(&mut rng, items.len())];
-                numerator += a;
-                denominator += b;
+            for item in &mut sample {
+                *item = below(&mut rng, items);
             }
-            (denominator != 0.0).then_some(numerator / denominator)
+            statistic(&sample)
         })
         .collect();
-    ratios.sort_by(f64::total_cmp);
-    Some((quantile(&ratios, 0.025)?, quantile(&ratios, 0.975)?))
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The 95% percentile interval of values in ascending order, linear between them; `None` without values.
+pub fn interval(sorted: &[f64]) -> Option<(f64, f64)> {
+    Some((quantile(sorted, 0.025)?, quantile(sorted, 0.975)?))
 }
 
 fn quantile(sorted: &[f64], q: f64) -> Option<f64> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::args::DiffArgs;
 use crate::Outcome;
 use crate::batch;
-use crate::items::{self, Content, Key};
+use crate::items::{self, Content, Key, ReadOptions};
 use crate::judge;
 use crate::models;
 use crate::records::Record;
@@ -25,15 +25,15 @@ use crate::table::{Style, pad, plain, wrap};
 /// A principle or the input cannot be read, the input has no item, or the model is unusable.
 pub(crate) fn run(args: &DiffArgs) -> Result<Outcome> {
     let principles = [super::meant(&args.first)?, super::meant(&args.second)?];
-    let items = items::read(&batch::read_input(&args.input)?);
+    let items = items::read(&args.input, ReadOptions::default(), false)?;
     ensure!(!items.is_empty(), "{} holds no item", args.input.display());
     let speaker = models::resolve(&args.model)?;
     let mut report = Report::new(principles, speaker.name());
     let mut requests = Vec::new();
     for item in items {
-        let key = item.key();
+        let key = Key::of(&item);
         match item.content {
-            Content::Named(_, Ok(request)) => match under(&request, &report.principles) {
+            Content::Named(_, Ok(item)) => match under(&item.request, &report.principles) {
                 Ok(pair) => requests.push((key, pair)),
                 Err(why) => report.fail(&key, &why),
             },

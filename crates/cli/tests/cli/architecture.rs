@@ -102,8 +102,8 @@ fn the_command_alone_reports_errors_loosely() {
 }
 
 #[test]
-fn core_and_principles_are_pure() {
-    let pure = ["core", "principles"];
+fn core_principles_and_evals_are_pure() {
+    let pure = ["core", "principles", "evals"];
     let banned = [
         "std::fs",
         "std::net",
@@ -161,6 +161,7 @@ fn arrows_point_down() {
     check("core", &[]);
     check("kernels", &[]);
     check("principles", &["core"]);
+    check("evals", &["core"]);
     check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
     check("train", &["core", "kernels", "principles", "engine"]);

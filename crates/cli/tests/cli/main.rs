@@ -3,6 +3,7 @@
 mod architecture;
 mod commands;
 mod common;
+mod formats;
 mod judge_file;
 mod nano;
 mod principle;
