@@ -4,8 +4,8 @@
 //! mark, says how much that piece has, adds it to what it had, and goes on to the next. The text itself is unchanged;
 //! pieces joined give it back.
 
-/// Words of a piece, where a text is not too long for its letters.
-pub const PIECE_WORDS: usize = 20;
+/// Words of a piece, unless a profile says otherwise.
+pub const PIECE_WORDS: usize = 10;
 /// Pieces of a response at most, one for each letter of the alphabet; a longer text has longer pieces.
 pub const MAX_PIECES: usize = 26;
 
@@ -22,19 +22,19 @@ pub fn mark(position: usize, piece: usize) -> String {
     format!("⟦{}{letter}⟧", position + 1)
 }
 
-/// The pieces of a text, at least one and at most [`MAX_PIECES`], cut right after a word: a tokenizer reads the white
-/// space before a word as part of it.
+/// The pieces of a text, of `words` words each, at least one and at most [`MAX_PIECES`], cut right after a word: a
+/// tokenizer reads the white space before a word as part of it.
 ///
 /// ```
 /// use rewardanything_core::pieces::pieces;
 /// let text = "one two\n".repeat(15);
-/// let cut = pieces(&text);
+/// let cut = pieces(&text, 20);
 /// assert_eq!((cut.len(), cut.concat()), (2, text.clone()));
 /// assert_eq!(cut[0], "one two\n".repeat(10).trim_end());
 /// ```
-pub fn pieces(text: &str) -> Vec<&str> {
+pub fn pieces(text: &str, words: usize) -> Vec<&str> {
     let ends: Vec<usize> = word_ends(text).collect();
-    let words = ends.len().div_ceil(MAX_PIECES).max(PIECE_WORDS);
+    let words = ends.len().div_ceil(MAX_PIECES).max(words).max(1);
     let mut cuts = vec![0];
     // The last piece takes what follows its last word, and is not an empty one.
     cuts.extend(ends.chunks(words).map(|piece| piece[piece.len() - 1]));
@@ -70,16 +70,16 @@ mod tests {
     #[test]
     fn a_long_text_has_long_pieces() {
         let text = "word ".repeat(1_000);
-        let cut = pieces(&text);
+        let cut = pieces(&text, 20);
         assert_eq!(cut.len(), 26);
         assert_eq!(cut[0].split_whitespace().count(), 39);
-        assert_eq!(pieces("").len(), 1);
+        assert_eq!(pieces("", 20).len(), 1);
     }
 
     proptest::proptest! {
         #[test]
-        fn pieces_joined_are_the_text(text in "[a\u{e4} \n]{0,400}") {
-            let cut = pieces(&text);
+        fn pieces_joined_are_the_text(text in "[a\u{e4} \n]{0,400}", words in 1usize..30) {
+            let cut = pieces(&text, words);
             proptest::prop_assert_eq!(cut.concat(), text.as_str());
             proptest::prop_assert!((1..=MAX_PIECES).contains(&cut.len()));
         }

@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::mask::Mask;
+use crate::pieces::PIECE_WORDS;
 use crate::request::MAX_RESPONSES;
 
 /// Our own instructions for a general chat model that is to act as the judge.
@@ -26,6 +27,9 @@ pub struct Profile {
     /// How the request becomes the user message.
     #[serde(default)]
     pub layout: Layout,
+    /// Words of a piece, at least 1, where the layout is in [pieces](crate::pieces).
+    #[serde(default = "default_piece_words", deserialize_with = "read_piece_words")]
+    pub piece_words: NonZeroUsize,
     /// Whether the judge thinks before the verdict.
     #[serde(default)]
     pub thinking: ThinkingPolicy,
@@ -144,6 +148,7 @@ impl Profile {
             name: "rewardanything".to_owned(),
             system: default_system(),
             layout: Layout::Json,
+            piece_words: default_piece_words(),
             thinking: ThinkingPolicy::Optional,
             thinking_tokens: None,
             order: OrderPolicy::Seeded,
@@ -169,6 +174,15 @@ impl Profile {
 
 fn default_system() -> String {
     SYSTEM_PROMPT.trim_end().to_owned()
+}
+
+fn default_piece_words() -> NonZeroUsize {
+    const { NonZeroUsize::new(PIECE_WORDS).expect("a piece has words") }
+}
+
+fn read_piece_words<'de, D: Deserializer<'de>>(input: D) -> Result<NonZeroUsize, D::Error> {
+    NonZeroUsize::new(usize::deserialize(input)?)
+        .ok_or_else(|| D::Error::custom("piece_words: expected at least 1, got 0"))
 }
 
 fn default_max_responses() -> usize {
@@ -284,6 +298,7 @@ mod tests {
         check("name = 'x'\ntemprature = 1", "temprature");
         check("name = 'x'\nthinking = 'maybe'", "maybe");
         check("name = 'x'\nthinking_tokens = 0", "thinking_tokens");
+        check("name = 'x'\npiece_words = 0", "piece_words");
         check("name = 'x'\nmax_responses = 0", "max_responses");
         check("name = 'x'\nmax_responses = 65", "max_responses");
         check("name = 'x'\n[sampling]\ntemperature = -1.0", "temperature");

@@ -27,7 +27,7 @@ pub fn messages(profile: &Profile, request: &JudgeRequest, mask: &Mask) -> Vec<M
     }
     let content = match profile.layout {
         Layout::Json => json_layout(request, mask),
-        Layout::Pieces => pieces_layout(request, mask),
+        Layout::Pieces => pieces_layout(request, mask, profile.piece_words.get()),
     };
     messages.push(Message {
         role: Role::User,
@@ -57,17 +57,15 @@ fn json_layout(request: &JudgeRequest, mask: &Mask) -> String {
 
 /// Plain text: the principle, the prompt, every response in [`pieces`](crate::pieces), and the principle again, since
 /// what is asked for should stand near the answer however long the responses are.
-fn pieces_layout(request: &JudgeRequest, mask: &Mask) -> String {
+fn pieces_layout(request: &JudgeRequest, mask: &Mask, words: usize) -> String {
     let principle = request.principle();
     let mut out = format!("Principle: {principle}\nPrompt: {}", request.prompt());
     for (position, &response) in mask.order().iter().enumerate() {
         out.push('\n');
         out.push_str(&mask.label(position));
         out.push_str(": ");
-        for (piece, text) in pieces::pieces(&request.responses()[response].text)
-            .into_iter()
-            .enumerate()
-        {
+        let cut = pieces::pieces(&request.responses()[response].text, words);
+        for (piece, text) in cut.into_iter().enumerate() {
             out.push_str(&pieces::mark(position, piece));
             if piece == 0 {
                 out.push(' ');
@@ -133,7 +131,7 @@ mod tests {
         let request = JudgeRequest::new(
             "Be brief.",
             "Why?",
-            vec![Response::new("a", "w ".repeat(21)), Response::new("b", "No\nno")],
+            vec![Response::new("a", "w ".repeat(11)), Response::new("b", "No\nno")],
         )
         .unwrap();
         let profile = Profile {
@@ -145,7 +143,7 @@ mod tests {
             shown[0].content,
             format!(
                 "Principle: Be brief.\nPrompt: Why?\nmodel-1: ⟦1a⟧ No\nno\nmodel-2: ⟦2a⟧{}⟦2b⟧ w \nPrinciple: Be brief.",
-                " w".repeat(20)
+                " w".repeat(10)
             )
         );
     }

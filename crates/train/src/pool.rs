@@ -1,14 +1,18 @@
 //! Real text to train on: files of prompts with several responses.
 
-use crate::TrainError;
 use crate::examples::trained;
+use crate::{TrainError, synth};
 use flate2::read::GzDecoder;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use rewardanything_principles::trim_to_words;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// Sentences that the program makes for the index.
+const MADE_UP: usize = 20_000;
 /// Words kept of a prompt.
 const MAX_PROMPT_WORDS: usize = 200;
 
@@ -112,6 +116,14 @@ impl Pool {
         if !own.is_empty() {
             self.prompts
                 .push((trim_to_words(record.prompt.trim(), MAX_PROMPT_WORDS), own));
+        }
+    }
+
+    /// Files sentences that the program makes, which show what real text seldom does.
+    pub fn index_made_up(&mut self, seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for _ in 0..MADE_UP {
+            self.index(&synth::sentence(&mut rng));
         }
     }
 

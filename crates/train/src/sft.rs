@@ -9,7 +9,7 @@ use crate::layout::{Dims, Layout};
 use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
 use crate::sequence::Sequence;
-use crate::{TrainError, bpe, candle_twin, synth};
+use crate::{TrainError, bpe, candle_twin};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -101,9 +101,7 @@ impl<'a> Trainer<'a> {
         fs::create_dir_all(&output).map_err(|e| error(e.to_string()))?;
         let mut pool = Pool::read(&recipe.pool, base)?;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-        for _ in 0..20_000 {
-            pool.index(&synth::sentence(&mut rng));
-        }
+        pool.index_made_up(recipe.seed);
         let (config, tokenizer) = Self::model(recipe, base, &output, &pool, resume)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let state = if resume {

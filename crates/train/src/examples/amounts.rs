@@ -13,16 +13,16 @@ pub(super) struct Amounts {
 }
 
 impl Amounts {
-    /// Measures a text.
+    /// Measures a text in pieces of so many words.
     ///
     /// A piece may seem to have what the whole text does not (half of a bold span, a question that is not the last
     /// sentence), so no amount that adds up exceeds the last.
-    pub(super) fn of(quality: Quality, text: &str) -> Self {
+    pub(super) fn of(quality: Quality, text: &str, piece_words: usize) -> Self {
         let adds_up = adds_up(quality);
         let whole = rounded(quality.measure(text));
         let mut end = 0;
         let mut most = 0;
-        let running = pieces(text)
+        let running = pieces(text, piece_words)
             .into_iter()
             .map(|piece| {
                 end += piece.len();
@@ -68,12 +68,12 @@ mod tests {
     #[test]
     fn amounts_run_up_to_the_whole() {
         let text = "one, ".repeat(45);
-        let commas = Amounts::of(Quality::Of(Measure::Commas), &text);
+        let commas = Amounts::of(Quality::Of(Measure::Commas), &text, 20);
         assert_eq!(commas.running, [20, 40, 45]);
         // The first twenty words close no span, and the text has one.
         let bold = format!("{}**bold words** and more", "word ".repeat(19));
-        assert_eq!(Amounts::of(Quality::Bold, &bold).running, [0, 1]);
-        let variety = Amounts::of(Quality::Variety, "a b a b");
+        assert_eq!(Amounts::of(Quality::Bold, &bold, 20).running, [0, 1]);
+        let variety = Amounts::of(Quality::Variety, "a b a b", 20);
         assert_eq!((variety.running, variety.adds_up), (vec![50], false));
     }
 }

@@ -22,9 +22,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reply::Reply;
-use rewardanything_core::{JudgeRequest, Mask, Profile, Response, messages};
+use rewardanything_core::pieces::PIECE_WORDS;
+use rewardanything_core::{Gold, JudgeRequest, Mask, Profile, Response, messages};
 use rewardanything_principles::{Goal, Measure, Quality, Rule, trim_to_words};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use texts::Texts;
 
@@ -99,6 +101,10 @@ pub struct Stage {
     /// in it.
     #[serde(default = "one_to_three")]
     pub qualities: (usize, usize),
+    /// Words of the pieces that responses are shown in; one of these is drawn for each example, and none means the
+    /// profile's own. Which mark belongs to which words is learned on pieces of a few.
+    #[serde(default)]
+    pub piece_words: Vec<usize>,
     /// Longest responses, in words; one of these is drawn for each example.
     pub max_words: Vec<usize>,
     /// Longest prompts, in words; one of these is drawn for each example.
@@ -118,6 +124,7 @@ impl Default for ExampleConfig {
             decide: 0.2,
             responses: (1, most),
             qualities: one_to_three(),
+            piece_words: Vec::new(),
             max_words: words.to_vec(),
             prompt_words: prompt_words.to_vec(),
         };
@@ -149,20 +156,24 @@ struct Material {
     principle: String,
     prompt: String,
     texts: Vec<String>,
+    piece_words: usize,
+}
+
+impl Material {
+    fn into_request(self) -> JudgeRequest {
+        let named = self.texts.into_iter().enumerate().map(|(i, text)| Response {
+            name: format!("r{i}"),
+            text,
+        });
+        JudgeRequest::new(self.principle, self.prompt, named.collect())
+            .expect("principle, prompt and responses were made non-empty. This is a bug.")
+    }
 }
 
 impl Maker<'_> {
     /// Example `index` of `step`, at `progress` in 0..1 of the training.
     pub fn example(&self, step: usize, index: usize, progress: f64) -> Example {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(((step as u64) << 20) | index as u64);
-        let stage = self
-            .config
-            .stages
-            .iter()
-            .find(|s| progress < s.until)
-            .or(self.config.stages.last());
-        let stage = stage.expect("the configuration was checked to have a stage. This is a bug.");
+        let (mut rng, stage) = self.place(step, index, progress);
         let draw: f64 = rng.random();
         if draw < stage.measure {
             self.measure(&mut rng, stage)
@@ -175,20 +186,47 @@ impl Maker<'_> {
         }
     }
 
+    /// A request to judge and its gold, in the same places as [`example`](Self::example)s.
+    pub fn case(&self, step: usize, index: usize, progress: f64) -> (JudgeRequest, Gold) {
+        let (mut rng, stage) = self.place(step, index, progress);
+        let (rule, material) = self.to_judge(&mut rng, stage);
+        let texts: Vec<&str> = material.texts.iter().map(String::as_str).collect();
+        let gold = rule.gold(&texts);
+        (material.into_request(), gold)
+    }
+
+    fn place(&self, step: usize, index: usize, progress: f64) -> (ChaCha8Rng, &Stage) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(((step as u64) << 20) | index as u64);
+        let stage = self
+            .config
+            .stages
+            .iter()
+            .find(|s| progress < s.until)
+            .or(self.config.stages.last());
+        let stage = stage.expect("the configuration was checked to have a stage. This is a bug.");
+        (rng, stage)
+    }
+
     fn judge(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
-        let (rule, principle) = rules::draw(rng);
-        let qualities = distinct(rule);
-        let (prompt, texts) = self.texts(rng, stage, stage.responses.0.max(2), &qualities);
-        let amounts = measured(rule, &texts);
+        let (rule, material) = self.to_judge(rng, stage);
+        let amounts = measured(rule, &material.texts);
         let mut reply = Reply::thinking();
         reply.asked(rule);
-        reply.counted(&qualities, &texts);
+        reply.counted(&distinct(rule), &material.texts, material.piece_words);
+        self.finish(material, reply.verdict(rule, &amounts))
+    }
+
+    fn to_judge(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> (Rule, Material) {
+        let (rule, principle) = rules::draw(rng);
+        let (prompt, texts) = self.texts(rng, stage, stage.responses.0.max(2), &distinct(rule));
         let material = Material {
             principle: self.beside(rng, principle),
             prompt,
             texts,
+            piece_words: self.piece_words(rng, stage),
         };
-        self.finish(material, reply.verdict(rule, &amounts))
+        (rule, material)
     }
 
     /// A principle beside one very short response, and a reply that only says what it asks for.
@@ -200,6 +238,7 @@ impl Maker<'_> {
             principle: self.beside(rng, principle),
             prompt: trim_to_words(&synth::prompt(rng), 6),
             texts: vec![trim_to_words(&synth::sentence(rng), 3)],
+            piece_words: PIECE_WORDS,
         };
         self.finish(material, reply.end())
     }
@@ -234,6 +273,7 @@ impl Maker<'_> {
             principle,
             prompt: trim_to_words(&synth::prompt(rng), 4),
             texts,
+            piece_words: PIECE_WORDS,
         };
         self.finish(material, reply.verdict(rule, &amounts))
     }
@@ -247,12 +287,14 @@ impl Maker<'_> {
         trained.truncate(rng.random_range(stage.qualities.0..=stage.qualities.1));
         trained.shuffle(rng);
         let names: Vec<String> = trained.iter().map(|q| reply::name(*q)).collect();
+        let piece_words = self.piece_words(rng, stage);
         let mut reply = Reply::thinking();
-        reply.counted(&trained, &texts);
+        reply.counted(&trained, &texts, piece_words);
         let material = Material {
             principle: format!("Measure {}.", names.join(", ")),
             prompt,
             texts,
+            piece_words,
         };
         self.finish(material, reply.end())
     }
@@ -288,21 +330,22 @@ impl Maker<'_> {
         (prompt, all)
     }
 
+    /// As the stage says, else as the profile does.
+    fn piece_words(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> usize {
+        let own = || self.profile.piece_words.get();
+        stage.piece_words.choose(rng).copied().unwrap_or_else(own)
+    }
+
     fn finish(&self, material: Material, reply: Reply) -> Example {
-        let Material {
-            principle,
-            prompt,
-            texts,
-        } = material;
-        let named = texts.into_iter().enumerate().map(|(i, text)| Response {
-            name: format!("r{i}"),
-            text,
-        });
-        let mask = Mask::identity(named.len());
-        let request = JudgeRequest::new(principle, prompt, named.collect())
-            .expect("principle, prompt and responses were made non-empty. This is a bug.");
+        let words = NonZeroUsize::new(material.piece_words);
+        let profile = Profile {
+            piece_words: words.unwrap_or(self.profile.piece_words),
+            ..self.profile.clone()
+        };
+        let request = material.into_request();
+        let mask = Mask::identity(request.responses().len());
         Example {
-            messages: messages(self.profile, &request, &mask),
+            messages: messages(&profile, &request, &mask),
             reply: reply.text,
             marks: reply.marks,
         }
@@ -352,7 +395,7 @@ fn measured(rule: Rule, texts: &[String]) -> Vec<Vec<u32>> {
     let row = |text: &String| {
         let goals = rule.goals().into_iter();
         goals
-            .map(|goal| Amounts::of(goal.quality(), text).whole())
+            .map(|goal| Amounts::of(goal.quality(), text, PIECE_WORDS).whole())
             .collect()
     };
     texts.iter().map(row).collect()

@@ -61,10 +61,10 @@ impl Reply {
 
     /// `model-1 commas: ⟦1a⟧2:2⟦1b⟧0:2 all 2.`, a line for each text and quality: in each piece so many, which makes
     /// so many. The quality stands on the line, so that what to look for is near where it is needed.
-    pub(super) fn counted(&mut self, qualities: &[Quality], texts: &[String]) {
+    pub(super) fn counted(&mut self, qualities: &[Quality], texts: &[String], piece_words: usize) {
         for (position, text) in texts.iter().enumerate() {
             for quality in qualities {
-                let amounts = Amounts::of(*quality, text);
+                let amounts = Amounts::of(*quality, text, piece_words);
                 self.text
                     .push_str(&format!("\nmodel-{} {}: ", position + 1, name(*quality)));
                 let mut before = 0;
@@ -258,7 +258,7 @@ mod tests {
         let rule = Rule::Order(&[Goal::Amount(COMMAS, Direction::Fewer)]);
         let mut reply = Reply::thinking();
         reply.asked(rule);
-        reply.counted(&[COMMAS], &texts);
+        reply.counted(&[COMMAS], &texts, 20);
         let reply = reply.verdict(rule, &[vec![2], vec![0]]);
         let expect = "<think>\nAsked for: fewer commas.\nmodel-1 commas: ⟦1a⟧2:2 all 2.\nmodel-2 commas: ⟦2a⟧0:0 all 0.\n\
             From 2 to 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>";

@@ -21,6 +21,7 @@ fn a_judge_example_earns_the_whole_accuracy_of_its_own_gold() {
         decide: 0.5,
         responses: (2, 5),
         qualities: (1, 3),
+        piece_words: vec![3, 20],
         max_words: vec![12, 60],
         prompt_words: vec![8],
     };
