@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_evals::layout::Layout;
 use rewardanything_remote::ModelId;
 
+use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
 use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text};
 
@@ -42,6 +43,12 @@ pub(crate) enum Command {
     /// Compare verdicts with gold scores
     #[command(after_help = SCORE_HELP)]
     Score(ScoreArgs),
+    /// Measure a judge on a benchmark, as a run that can be gone on with and repeated
+    #[command(after_help = BENCH_HELP)]
+    Bench(Box<BenchArgs>),
+    /// Show what runs of `bench` have measured, one or several side by side
+    #[command(after_help = REPORT_HELP)]
+    Report(ReportArgs),
     /// Train a judge
     #[command(subcommand)]
     Train(TrainCommand),

@@ -5,6 +5,7 @@
 
 mod args;
 mod batch;
+mod bench;
 mod convert;
 mod data;
 mod exchange;
@@ -59,6 +60,8 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Export(args)) => exchange::export(&args),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Report(args) => bench::report::run(&args),
         Command::Train(TrainCommand::Sft {
             config,
             resume,

@@ -99,7 +99,7 @@ pub struct Line {
 #[derive(Debug)]
 pub enum Content {
     /// An item with an id of its own; `Err` says why its request is unusable.
-    Named(Id, Result<Item, String>),
+    Named(Id, Result<Box<Item>, String>),
     /// No item: not JSON, or the id is missing or taken. The text says which.
     Broken(String),
 }
@@ -188,7 +188,7 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-type Parsed = (Id, Result<Item, String>);
+type Parsed = (Id, Result<Box<Item>, String>);
 
 fn parse(line: &[u8], options: &ReadOptions) -> Result<Parsed, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
@@ -214,7 +214,7 @@ fn of_raw(raw: RawItem, options: &ReadOptions) -> Result<Parsed, String> {
             ));
         }
     };
-    Ok((id, item(raw, options)))
+    Ok((id, item(raw, options).map(Box::new)))
 }
 
 fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
