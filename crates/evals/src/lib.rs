@@ -12,6 +12,7 @@
 pub mod agreement;
 pub mod benchmark;
 pub mod calibration;
+pub mod decontaminate;
 pub mod gold;
 pub mod item;
 pub mod layout;
