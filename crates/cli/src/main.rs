@@ -6,6 +6,7 @@
 mod args;
 mod batch;
 mod bench;
+mod build;
 mod convert;
 mod data;
 mod exchange;
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Import(args)) => exchange::import(&args),
         Command::Data(DataCommand::Export(args)) => exchange::export(&args),
+        Command::Data(DataCommand::Build(args)) => build::run(&args),
+        Command::Data(DataCommand::Decontaminate(args)) => build::clean::run(&args),
+        Command::Data(DataCommand::Agreement(args)) => build::people::run(&args),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),

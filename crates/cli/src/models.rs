@@ -80,6 +80,11 @@ impl Speaker {
         Judge::new(self.model.generate(), profile, self.seed).with_repeats(self.repeats)
     }
 
+    /// The model itself, for text that is no verdict.
+    pub(crate) fn generator(&self) -> &dyn Generate {
+        self.model.generate()
+    }
+
     /// How the model is spoken to, flags applied.
     pub(crate) fn profile(&self) -> &Profile {
         &self.profile

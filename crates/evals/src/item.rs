@@ -219,6 +219,7 @@ fn of_raw(raw: RawItem, options: &ReadOptions) -> Result<Parsed, String> {
 
 fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
     raw.check_version()?;
+    let labels = raw.labels()?;
     let principle = match &options.principle {
         Some(principle) => principle.clone(),
         None => raw::string("principle", raw.principle.as_ref())?,
@@ -226,14 +227,6 @@ fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
     let prompt = raw::prompt(raw.prompt.as_ref())?;
     let responses = raw::responses(raw.responses.as_ref())?;
     let gold = ItemGold::read(raw.gold.as_ref(), &responses);
-    let labels = Labels {
-        category: raw::label("category", raw.category)?,
-        domain: raw::label("domain", raw.domain)?,
-        subset: raw::label("subset", raw.subset)?,
-        measure: raw::label("measure", raw.measure)?,
-        source: raw::label("source", raw.source)?,
-        licence: raw::label("licence", raw.licence)?,
-    };
     let request = JudgeRequest::new(principle, prompt, responses).map_err(|error| error.to_string())?;
     Ok(Item {
         request,

@@ -276,7 +276,7 @@ impl Header {
 }
 
 /// The first field in which two values differ, with both.
-fn first_difference(field: &str, now: &Value, then: &Value) -> Option<(String, Value, Value)> {
+pub(crate) fn first_difference(field: &str, now: &Value, then: &Value) -> Option<(String, Value, Value)> {
     match (now, then) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();

@@ -4,8 +4,8 @@
 //! ids; texts, records and reasoning are left on disk.
 
 pub(crate) mod args;
-mod data;
-mod header;
+pub(crate) mod data;
+pub(crate) mod header;
 mod load;
 pub(crate) mod report;
 

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bench;
+mod build;
 mod commands;
 mod common;
 mod formats;
