@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_evals::layout::Layout;
 use rewardanything_remote::ModelId;
 
+use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
+use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text, counts};
 
@@ -43,6 +45,12 @@ pub(crate) enum Command {
     /// Compare verdicts with gold scores
     #[command(after_help = SCORE_HELP)]
     Score(ScoreArgs),
+    /// Measure a judge on a benchmark, as a run that can be gone on with and repeated
+    #[command(after_help = BENCH_HELP)]
+    Bench(Box<BenchArgs>),
+    /// Show what runs of `bench` have measured, one or several side by side
+    #[command(after_help = REPORT_HELP)]
+    Report(ReportArgs),
     /// Train a judge
     #[command(subcommand)]
     Train(TrainCommand),
@@ -127,7 +135,7 @@ pub(crate) struct JudgeArgs {
 }
 
 /// Which judge, and how it is spoken to.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Judge")]
 pub(crate) struct ModelArgs {
     /// `nano`, the model inside this program; a folder in the Hugging Face layout; a GGUF file; the URL of an
@@ -243,6 +251,14 @@ pub(crate) enum DataCommand {
     Import(ExchangeArgs),
     /// Write items in a published layout
     Export(ExchangeArgs),
+    /// Build items whose gold is the consensus of several judges
+    #[command(after_help = BUILD_HELP)]
+    Build(Box<BuildArgs>),
+    /// Take out items whose texts stand in benchmarks
+    Decontaminate(DecontaminateArgs),
+    /// How far people agree with the gold, and with one another
+    #[command(after_help = AGREEMENT_HELP)]
+    Agreement(AgreementArgs),
     /// Build items whose gold verdict a program measured
     #[command(after_help = VERIFIABLE_HELP)]
     Verifiable(VerifiableArgs),

@@ -190,7 +190,7 @@ fn record(key: Option<&Key>, request: &JudgeRequest, judgment: &Judgment, speake
     }
 }
 
-/// Mean and entropy of the probabilities behind each score, where they are known.
+/// The probabilities of 1 to 5 behind each score, their mean and their entropy, where they are known.
 fn soft(request: &JudgeRequest, judgment: &Judgment) -> Map<String, Value> {
     let Ok(verdict) = &judgment.verdict else {
         return Map::new();
@@ -199,7 +199,10 @@ fn soft(request: &JudgeRequest, judgment: &Judgment) -> Map<String, Value> {
     responses
         .filter_map(|(response, score)| {
             let entropy = score.entropy()?;
-            let value = serde_json::json!({ "mean": rounded(score.soft()), "entropy": rounded(entropy) });
+            let probabilities = score.distribution()?.map(rounded);
+            let value = serde_json::json!({
+                "mean": rounded(score.soft()), "entropy": rounded(entropy), "probabilities": probabilities,
+            });
             Some((response.name.clone(), value))
         })
         .collect()

@@ -5,6 +5,8 @@
 
 mod args;
 mod batch;
+mod bench;
+mod build;
 mod convert;
 mod data;
 mod exchange;
@@ -57,8 +59,13 @@ fn main() -> ExitCode {
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Import(args)) => exchange::import(&args),
         Command::Data(DataCommand::Export(args)) => exchange::export(&args),
+        Command::Data(DataCommand::Build(args)) => build::run(&args),
+        Command::Data(DataCommand::Decontaminate(args)) => build::clean::run(&args),
+        Command::Data(DataCommand::Agreement(args)) => build::people::run(&args),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Report(args) => bench::report::run(&args),
         Command::Train(TrainCommand::Sft {
             config,
             resume,

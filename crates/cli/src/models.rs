@@ -1,16 +1,19 @@
 //! `--model`, `--profile` and their companions become a judge.
 
 use std::fs;
+use std::io::Read;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{Decoding, Generate, Judge, Profile, Repeats, ThinkingPolicy};
+use rewardanything_core::{
+    Decoding, Generate, Judge, Message, OrderPolicy, Profile, Repeats, Role, ThinkingPolicy,
+};
 use rewardanything_engine::{
     BackendOptions, EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles, Numerics,
 };
-use rewardanything_remote::{Address, ModelId, Pool, Settings};
+use rewardanything_remote::{Address, ModelId, Pool, Settings, sha256};
 
 use crate::args::{DecodingArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
 use crate::hub;
@@ -66,6 +69,48 @@ impl Speaker {
     /// The judge that these settings describe.
     pub(crate) fn judge(&self) -> Judge<'_> {
         Judge::new(self.model.generate(), self.profile.clone(), self.seed).with_repeats(self.repeats)
+    }
+
+    /// The same judge, which shows responses in the order in which they are given.
+    pub(crate) fn judge_as_given(&self) -> Judge<'_> {
+        let profile = Profile {
+            order: OrderPolicy::Given,
+            ..self.profile.clone()
+        };
+        Judge::new(self.model.generate(), profile, self.seed).with_repeats(self.repeats)
+    }
+
+    /// The model itself, for text that is no verdict.
+    pub(crate) fn generator(&self) -> &dyn Generate {
+        self.model.generate()
+    }
+
+    /// How the model is spoken to, flags applied.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// What its chat template makes of a fixed conversation, thinking on and off: two templates that differ where it
+    /// matters differ here. `None` for a server, whose template is its own affair.
+    pub(crate) fn template_sample(&self) -> Option<String> {
+        let Model::Local(model) = &self.model else {
+            return None;
+        };
+        let says = |role, content: &str| Message {
+            role,
+            content: content.to_owned(),
+        };
+        let talk = [says(Role::System, "system"), says(Role::User, "user")];
+        let render = |thinking| model.chat().template().render(&talk, true, thinking).ok();
+        Some([render(true)?, render(false)?].concat())
+    }
+
+    /// The model that a server was asked for.
+    pub(crate) fn served_model(&self) -> Option<&str> {
+        match &self.model {
+            Model::Local(_) => None,
+            Model::Remote { pool, .. } => Some(pool.served_model()),
+        }
     }
 
     /// The model's name, as records bear it.
@@ -235,6 +280,51 @@ pub(crate) fn files(name: &str) -> Result<ModelFiles<'static>> {
         }
     };
     opened.with_context(|| format!("cannot load the model {name}"))
+}
+
+/// SHA-256 over the weights of a model on this machine; `None` for a server.
+///
+/// # Errors
+/// There is no such model, or its files cannot be read.
+pub(crate) fn revision(name: &str) -> Result<Option<String>> {
+    let folder = |folder: &Path| -> Result<Option<String>> {
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .with_context(|| format!("cannot read {}", folder.display()))?
+            .into_iter()
+            .map(|entry| entry.path())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "safetensors")
+            })
+            .collect();
+        files.sort();
+        hash_of(&files).map(Some)
+    };
+    match Source::of(name)? {
+        Source::Nano => {
+            let weights: &[u8] = include_bytes!("../../../models/nano/model.safetensors");
+            Ok(Some(sha256(&mut { weights })?))
+        }
+        Source::Folder => folder(Path::new(name)),
+        Source::Gguf => hash_of(&[Path::new(name).to_owned()]).map(Some),
+        Source::Urls(_) => Ok(None),
+        Source::Cached(id) => match hub::from_environment()?.find(&id) {
+            Some(path) if path.is_dir() => folder(&path),
+            Some(path) => hash_of(&[path]).map(Some),
+            None => Ok(None),
+        },
+    }
+}
+
+/// SHA-256 over files, one after the other.
+fn hash_of(files: &[PathBuf]) -> Result<String> {
+    let mut chain: Box<dyn Read> = Box::new(std::io::empty());
+    for path in files {
+        let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        chain = Box::new(chain.chain(file));
+    }
+    Ok(sha256(&mut chain)?)
 }
 
 fn nano() -> Result<ModelFiles<'static>, EngineError> {

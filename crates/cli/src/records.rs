@@ -38,7 +38,8 @@ pub(crate) struct Record {
     pub(crate) usage: Usage,
     /// Seconds spent: the time of the item's batch, shared out equally, so that the sum is the time of the run.
     pub(crate) seconds: f64,
-    /// For each response whose score the model's probabilities are known of: their mean, and their entropy in nats.
+    /// For each response whose score the model's probabilities are known of: their mean, their entropy in nats, and
+    /// themselves, from 1 to 5.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) soft: Map<String, Value>,
     /// What several runs over the item had in common.
@@ -131,11 +132,12 @@ pub(crate) fn number(value: f64) -> Value {
     }
 }
 
-/// A record in the file, kept as it stands there.
+/// A record in the file: where it lies there. Its text is left on disk, so that memory does not grow with it.
 #[derive(Debug, Clone)]
 struct Stored {
     key: Key,
-    line: String,
+    start: u64,
+    length: usize,
     failed: bool,
 }
 
@@ -147,6 +149,8 @@ pub(crate) struct Log {
     path: PathBuf,
     file: File,
     stored: Vec<Stored>,
+    /// Where the next record begins.
+    end: u64,
 }
 
 impl Log {
@@ -165,6 +169,7 @@ impl Log {
             path: path.to_owned(),
             file,
             stored: Vec::new(),
+            end: 0,
         })
     }
 
@@ -182,14 +187,17 @@ impl Log {
                 .with_context(|| format!("cannot write {}", path.display()))?;
             file.seek(SeekFrom::End(0))?;
         }
+        let mut length = end as u64;
         if end > 0 && bytes[end - 1] != b'\n' {
             file.write_all(b"\n")
                 .with_context(|| format!("cannot write {}", path.display()))?;
+            length += 1;
         }
         Ok(Log {
             path: path.to_owned(),
             file,
             stored,
+            end: length,
         })
     }
 
@@ -209,13 +217,15 @@ impl Log {
         let mut text = String::new();
         for (key, record) in records {
             let line = record.line();
-            text.push_str(&line);
             self.stored.push(Stored {
                 key,
-                line,
+                start: self.end + text.len() as u64,
+                length: line.trim_end().len(),
                 failed: record.error.is_some(),
             });
+            text.push_str(&line);
         }
+        self.end += text.len() as u64;
         // One write for the whole batch: the file has no buffer of ours, so the lines are the system's now.
         self.file
             .write_all(text.as_bytes())
@@ -226,7 +236,7 @@ impl Log {
     ///
     /// # Errors
     /// The file cannot be written anew; it then still holds all records.
-    pub(crate) fn finish(self, keys: &[Key]) -> Result<()> {
+    pub(crate) fn finish(mut self, keys: &[Key]) -> Result<()> {
         let in_order = self.stored.len() == keys.len()
             && self
                 .stored
@@ -237,20 +247,26 @@ impl Log {
             return Ok(());
         }
         let last: HashMap<&Key, &Stored> = self.stored.iter().map(|stored| (&stored.key, stored)).collect();
-        let write = || -> Result<()> {
+        let file = &mut self.file;
+        let mut line = |stored: &Stored| -> io::Result<Vec<u8>> {
+            let mut line = vec![0; stored.length];
+            file.seek(SeekFrom::Start(stored.start))?;
+            file.read_exact(&mut line)?;
+            line.push(b'\n');
+            Ok(line)
+        };
+        let mut write = || -> Result<()> {
             // Moving a file onto a link would replace the link.
             let path = self.path.canonicalize()?;
             let folder = path.parent().context("a file has a folder")?;
             let mut fresh = BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
             for key in keys {
                 if let Some(stored) = last.get(key) {
-                    fresh.write_all(stored.line.as_bytes())?;
+                    fresh.write_all(&line(stored)?)?;
                 }
             }
             let fresh = fresh.into_inner().map_err(io::IntoInnerError::into_error)?;
-            fresh
-                .as_file()
-                .set_permissions(self.file.metadata()?.permissions())?;
+            fresh.as_file().set_permissions(path.metadata()?.permissions())?;
             fresh.as_file().sync_all()?;
             fresh.persist(&path)?;
             Ok(())
@@ -304,11 +320,10 @@ fn parse(bytes: &[u8], model: &str) -> Result<(Vec<Stored>, usize)> {
         let key = record
             .key()
             .with_context(|| format!("line {number} has no id and names no input line"))?;
-        let mut line = String::from_utf8_lossy(line).trim_end().to_owned();
-        line.push('\n');
         stored.push(Stored {
             key,
-            line,
+            start: start as u64,
+            length: line.trim_ascii_end().len(),
             failed: record.error.is_some(),
         });
     }

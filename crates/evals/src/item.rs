@@ -99,7 +99,7 @@ pub struct Line {
 #[derive(Debug)]
 pub enum Content {
     /// An item with an id of its own; `Err` says why its request is unusable.
-    Named(Id, Result<Item, String>),
+    Named(Id, Result<Box<Item>, String>),
     /// No item: not JSON, or the id is missing or taken. The text says which.
     Broken(String),
 }
@@ -188,7 +188,7 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-type Parsed = (Id, Result<Item, String>);
+type Parsed = (Id, Result<Box<Item>, String>);
 
 fn parse(line: &[u8], options: &ReadOptions) -> Result<Parsed, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
@@ -214,11 +214,12 @@ fn of_raw(raw: RawItem, options: &ReadOptions) -> Result<Parsed, String> {
             ));
         }
     };
-    Ok((id, item(raw, options)))
+    Ok((id, item(raw, options).map(Box::new)))
 }
 
 fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
     raw.check_version()?;
+    let labels = raw.labels()?;
     let principle = match &options.principle {
         Some(principle) => principle.clone(),
         None => raw::string("principle", raw.principle.as_ref())?,
@@ -226,14 +227,6 @@ fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
     let prompt = raw::prompt(raw.prompt.as_ref())?;
     let responses = raw::responses(raw.responses.as_ref())?;
     let gold = ItemGold::read(raw.gold.as_ref(), &responses);
-    let labels = Labels {
-        category: raw::label("category", raw.category)?,
-        domain: raw::label("domain", raw.domain)?,
-        subset: raw::label("subset", raw.subset)?,
-        measure: raw::label("measure", raw.measure)?,
-        source: raw::label("source", raw.source)?,
-        licence: raw::label("licence", raw.licence)?,
-    };
     let request = JudgeRequest::new(principle, prompt, responses).map_err(|error| error.to_string())?;
     Ok(Item {
         request,

@@ -57,6 +57,36 @@ pub fn rewardbench_section(subset: &str) -> Option<(&'static str, f64)> {
     })
 }
 
+/// The decisions of a published output of JudgeBench, a record with `judgments` beside its pair: for each game the scores
+/// of A and B, 1 for the better one and 0.5 each for a tie. `None` where the judge gave no decision. The second game was
+/// played with the answers swapped, so that its `A>B` speaks for B.
+///
+/// # Errors
+/// The record has no judgements, or one decides for something else.
+pub fn judgebench_decisions(record: &Value) -> Result<Vec<Option<[f64; 2]>>, String> {
+    let judgments = record
+        .get("judgments")
+        .and_then(Value::as_array)
+        .ok_or("judgments must be a list")?;
+    judgments
+        .iter()
+        .enumerate()
+        .map(|(game, judgment)| {
+            let mut scores = match judgment.get("decision").unwrap_or(&Value::Null) {
+                Value::Null => return Ok(None),
+                Value::String(decision) if decision == "A>B" => [1.0, 0.0],
+                Value::String(decision) if decision == "B>A" => [0.0, 1.0],
+                Value::String(decision) if decision == "A=B" => [0.5, 0.5],
+                other => return Err(format!("a decision must be A>B, B>A, A=B or null, found {other}")),
+            };
+            if game == 1 {
+                scores.reverse();
+            }
+            Ok(Some(scores))
+        })
+        .collect()
+}
+
 /// The domain of a JudgeBench source.
 pub fn judgebench_domain(source: &str) -> &'static str {
     match source {

@@ -7,11 +7,14 @@
 //! - [`principle`] has one principle for each benchmark and domain, in our own words.
 //! - [`benchmark`] defines the figures of each benchmark over [`outcome`]s; [`statistic`] gives them intervals and
 //!   compares two runs; [`calibration`] looks at the probabilities behind scores.
+//! - [`build`] makes data sets, and [`decontaminate`] keeps benchmarks out of them.
 //! - [`report`] says it all as data, Markdown and HTML; [`agreement`] measures how far raters agree.
 
 pub mod agreement;
 pub mod benchmark;
+pub mod build;
 pub mod calibration;
+pub mod decontaminate;
 pub mod gold;
 pub mod item;
 pub mod layout;

@@ -12,7 +12,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::item::VERSION;
+use crate::item::{Labels, VERSION};
 
 /// The keys that the reader knows; others are ignored.
 pub const KEYS: [&str; 12] = [
@@ -38,15 +38,27 @@ pub(crate) struct RawItem {
     pub(crate) prompt: Option<Value>,
     pub(crate) responses: Option<RawResponses>,
     pub(crate) gold: Option<Value>,
-    pub(crate) category: Option<Value>,
-    pub(crate) domain: Option<Value>,
-    pub(crate) subset: Option<Value>,
-    pub(crate) measure: Option<Value>,
-    pub(crate) source: Option<Value>,
-    pub(crate) licence: Option<Value>,
+    category: Option<Value>,
+    domain: Option<Value>,
+    subset: Option<Value>,
+    measure: Option<Value>,
+    source: Option<Value>,
+    licence: Option<Value>,
 }
 
 impl RawItem {
+    /// Where the item belongs.
+    pub(crate) fn labels(&self) -> Result<Labels, String> {
+        Ok(Labels {
+            category: label("category", self.category.as_ref())?,
+            domain: label("domain", self.domain.as_ref())?,
+            subset: label("subset", self.subset.as_ref())?,
+            measure: label("measure", self.measure.as_ref())?,
+            source: label("source", self.source.as_ref())?,
+            licence: label("licence", self.licence.as_ref())?,
+        })
+    }
+
     pub(crate) fn check_version(&self) -> Result<(), String> {
         match &self.version {
             None => Ok(()),
@@ -72,11 +84,11 @@ pub(crate) fn string(field: &str, value: Option<&Value>) -> Result<String, Strin
 }
 
 /// A label may be left out or be null.
-pub(crate) fn label(field: &str, value: Option<Value>) -> Result<Option<String>, String> {
+fn label(field: &str, value: Option<&Value>) -> Result<Option<String>, String> {
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(format!("{field} must be a string, found {}", kind(&other))),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(format!("{field} must be a string, found {}", kind(other))),
     }
 }
 

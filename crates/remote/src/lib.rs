@@ -35,3 +35,4 @@ pub use hub::{Hub, HubError, ModelId, Progress, Pulled};
 pub use hub_cache::CacheEntry;
 pub use key::{ApiKey, Keys};
 pub use pool::{Pool, Settings};
+pub use transfer::sha256;

@@ -208,21 +208,29 @@ impl Fetcher<'_> {
     }
 }
 
+/// SHA-256 of all that a reader gives, in 64 lowercase digits.
+///
+/// # Errors
+/// The reader's.
+pub fn sha256(reader: &mut dyn Read) -> std::io::Result<String> {
+    digest_of(digest::Context::new(&digest::SHA256), reader)
+}
+
 /// The hash of a file: SHA-256 in 64 digits, or in 40 what git calls a blob.
 fn hash(path: &Path, digits: usize) -> std::io::Result<String> {
     let mut file = File::open(path)?;
-    let algorithm = if digits == 64 {
-        &digest::SHA256
-    } else {
-        &digest::SHA1_FOR_LEGACY_USE_ONLY
-    };
-    let mut context = digest::Context::new(algorithm);
-    if digits != 64 {
-        context.update(format!("blob {}\0", file.metadata()?.len()).as_bytes());
+    if digits == 64 {
+        return sha256(&mut file);
     }
+    let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+    context.update(format!("blob {}\0", file.metadata()?.len()).as_bytes());
+    digest_of(context, &mut file)
+}
+
+fn digest_of(mut context: digest::Context, reader: &mut dyn Read) -> std::io::Result<String> {
     let mut buffer = vec![0; 1 << 17];
     loop {
-        match file.read(&mut buffer)? {
+        match reader.read(&mut buffer)? {
             0 => break,
             read => context.update(&buffer[..read]),
         }

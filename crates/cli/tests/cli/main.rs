@@ -1,6 +1,8 @@
 //! The program as its users meet it, run as a process of its own, and the walls between the crates.
 
 mod architecture;
+mod bench;
+mod build;
 mod commands;
 mod common;
 mod formats;

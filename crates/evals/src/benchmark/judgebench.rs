@@ -29,11 +29,19 @@ pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
     let share = |number: &dyn Fn(&Judged) -> bool| {
         Statistic::mean_of(items.iter().map(|item| Some(f64::from(u8::from(number(item))))))
     };
+    let two = items.iter().any(|item| item.games.len() > 1);
     let mut figures = vec![Figure::share(
-        "accuracy (two games)",
+        if two {
+            "accuracy (two games)"
+        } else {
+            "accuracy (one game)"
+        },
         Statistic::mean_of(items.iter().map(|item| Some(right(item)))),
     )];
     figures.extend(by(items, |item| item.sample.labels.domain.as_deref(), right));
+    if !two {
+        return figures;
+    }
     figures.push(Figure::share(
         "right in both games",
         share(&|item| points(item).iter().all(|&point| point == 1)),

@@ -154,6 +154,14 @@ fn by<'a>(
         .collect()
 }
 
+/// What the headline is called: where parts are missing from the data it is no overall figure, and says so.
+fn overall(what: &str, present: &[&str], all: &[&str]) -> String {
+    if all.iter().all(|part| present.contains(part)) {
+        return format!("overall (mean of {what})");
+    }
+    format!("mean of {} of the {} {what}", present.join(", "), all.len())
+}
+
 fn parts<'a>(items: &'a [Judged], part: &impl Fn(&'a Judged) -> Option<&'a str>) -> Vec<&'a str> {
     let names: BTreeMap<&str, ()> = items.iter().filter_map(|item| Some((part(item)?, ()))).collect();
     names.into_keys().collect()

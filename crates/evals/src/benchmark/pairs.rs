@@ -67,8 +67,11 @@ pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
     figures
 }
 
+/// The label of an item that a breakdown goes by.
+type Label = fn(&Judged) -> Option<&str>;
+
 pub(super) fn breakdowns(items: &[Judged]) -> Vec<(&'static str, Vec<Figure>)> {
-    let label: [(&str, fn(&Judged) -> Option<&str>); 5] = [
+    let label: [(&str, Label); 5] = [
         ("domain", |item| item.sample.labels.domain.as_deref()),
         ("category", |item| item.sample.labels.category.as_deref()),
         ("subset", |item| item.sample.labels.subset.as_deref()),

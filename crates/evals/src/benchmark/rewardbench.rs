@@ -7,10 +7,13 @@
 //! them, it earns 1/n. A subset is a mean, the overall figure the mean of the subsets, ties among them.
 
 use super::ties::Ties;
-use super::{by, parts};
+use super::{by, overall, parts};
 use crate::layout::rewardbench_section;
 use crate::outcome::Judged;
 use crate::statistic::{Figure, Statistic};
+
+const SECTIONS: [&str; 4] = ["Chat", "Chat Hard", "Safety", "Reasoning"];
+const SUBSETS: [&str; 6] = ["Factuality", "Focus", "Math", "Precise IF", "Safety", "Ties"];
 
 fn subset(item: &Judged) -> Option<&str> {
     item.sample.labels.subset.as_deref()
@@ -31,15 +34,24 @@ pub(super) fn subsets(items: &[Judged]) -> Vec<Figure> {
 }
 
 pub(super) fn first(items: &[Judged]) -> Vec<Figure> {
-    let sections = ["Chat", "Chat Hard", "Safety", "Reasoning"].map(|section| {
+    let sections = SECTIONS.map(|section| {
         let parts = subsets(items).into_iter().filter_map(|figure| {
             let (of, weight) = rewardbench_section(&figure.name)?;
             (of == section).then_some((weight, figure.statistic))
         });
         Figure::share(section, Statistic::Mean(parts.collect()))
     });
+    let present: Vec<&str> = SECTIONS
+        .into_iter()
+        .filter(|section| {
+            items
+                .iter()
+                .filter_map(subset)
+                .any(|subset| rewardbench_section(subset).is_some_and(|(of, _)| of == *section))
+        })
+        .collect();
     let mut figures = vec![Figure::share(
-        "overall (mean of sections)",
+        overall("sections", &present, &SECTIONS),
         Statistic::mean(sections.iter().map(|section| section.statistic.clone())),
     )];
     figures.extend(sections);
@@ -88,12 +100,15 @@ pub(super) fn second(items: &[Judged]) -> Vec<Figure> {
             })
             .collect()
     };
-    let overall = |subsets: &[Figure]| {
+    let mean = |subsets: &[Figure]| {
         let parts = subsets.iter().map(|figure| figure.statistic.clone());
         Statistic::mean(parts.chain(ties(items).map(Statistic::Ties)))
     };
     let subsets = of_subsets(0.0);
-    let mut figures = vec![Figure::share("overall (mean of subsets)", overall(&subsets))];
+    let mut figures = vec![Figure::share(
+        overall("subsets", &parts(items, &subset), &SUBSETS),
+        mean(&subsets),
+    )];
     figures.extend(subsets);
     if let Some(ties) = ties(items) {
         figures.push(Figure::share("Ties", Statistic::Ties(ties)));
@@ -101,7 +116,7 @@ pub(super) fn second(items: &[Judged]) -> Vec<Figure> {
     if items.iter().any(|item| !item.has_verdict()) {
         figures.push(Figure::share(
             "overall, a quarter for no verdict as the authors do",
-            overall(&of_subsets(0.25)),
+            mean(&of_subsets(0.25)),
         ));
     }
     figures

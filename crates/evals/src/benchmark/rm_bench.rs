@@ -5,10 +5,13 @@
 //! style (i < j), normal ones in the same, easy ones in the fancier. A domain is the mean of its three, and both kinds
 //! of safety are one domain.
 
-use super::parts;
+use super::{overall, parts};
 use crate::outcome::Judged;
 use crate::principle::rm_bench_domain;
 use crate::statistic::{Figure, Statistic};
+
+/// One of the shares of cells won.
+type Share = fn(&Cells) -> f64;
 
 /// Shares of cells won, from 0 to 1.
 struct Cells {
@@ -52,7 +55,7 @@ fn over(items: &[Judged], part: Option<&str>, number: impl Fn(&Cells) -> f64) ->
 pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
     let domains = parts(items, &domain);
     let mut figures = vec![Figure::share(
-        "overall (mean of domains)",
+        overall("domains", &domains, &["chat", "code", "math", "safety"]),
         Statistic::mean(domains.iter().map(|name| over(items, Some(name), Cells::mean))),
     )];
     for name in &domains {
@@ -80,7 +83,7 @@ pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
 pub(super) fn breakdowns(items: &[Judged]) -> Vec<(&'static str, Vec<Figure>)> {
     let mut figures = Vec::new();
     for name in parts(items, &domain) {
-        let levels: [(&str, fn(&Cells) -> f64); 3] = [
+        let levels: [(&str, Share); 3] = [
             ("easy", |cells| cells.easy),
             ("normal", |cells| cells.normal),
             ("hard", |cells| cells.hard),

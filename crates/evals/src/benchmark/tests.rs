@@ -221,6 +221,19 @@ fn explicit_pairs_are_the_only_ones_that_count() {
 }
 
 #[test]
+fn a_mean_of_fewer_parts_is_not_called_overall() {
+    let golden = golden().rm_bench;
+    let mut items = set(&golden, |_| names(3, 3));
+    assert_eq!(
+        Benchmark::RmBench.figures(&items)[0].name,
+        "overall (mean of domains)"
+    );
+    items.retain(|item| item.sample.labels.domain.as_deref() != Some("math"));
+    let name = &Benchmark::RmBench.figures(&items)[0].name;
+    assert_eq!(name, "mean of chat, code, safety of the 4 domains");
+}
+
+#[test]
 fn names_are_read_back() {
     for benchmark in Benchmark::ALL {
         assert_eq!(benchmark.name().parse(), Ok(benchmark));

@@ -19,9 +19,10 @@ fn a_good_line_is_a_request() {
     let item = only(
         r#"{"id": "x", "principle": "p", "prompt": "q", "responses": {"b": "1", "a": ""}, "gold": [1]}"#,
     );
-    let Content::Named(id, Ok(Item { request, gold, .. })) = item.content else {
+    let Content::Named(id, Ok(item)) = item.content else {
         panic!("{item:?}")
     };
+    let Item { request, gold, .. } = *item;
     assert_eq!(id, Id::Text("x".to_owned()));
     let names: Vec<_> = request
         .responses()

@@ -24,7 +24,7 @@ pub(super) fn bars(figures: &[Measured]) -> String {
     }
     let height = ROW * shares.len() + 8;
     let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Bars with 95% intervals\">\n"
+        "<div class=\"wide\"><svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Bars with 95% intervals\">\n"
     );
     let scale = |share: f64| LABEL as f64 + share.clamp(0.0, 1.0) * (WIDTH - LABEL - 60) as f64;
     let half = scale(0.5);
@@ -62,7 +62,7 @@ pub(super) fn bars(figures: &[Measured]) -> String {
             shown(figure.value, figure.unit)
         );
     }
-    out.push_str("</svg>\n");
+    out.push_str("</svg></div>\n");
     out
 }
 
