@@ -9,6 +9,7 @@ use rewardanything_remote::ModelId;
 
 use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text};
+use crate::watch::args::{WATCH_HELP, WatchArgs};
 
 /// A principle goes in as plain language, a verdict comes out as data.
 #[derive(Debug, Parser)]
@@ -341,6 +342,9 @@ pub(crate) enum TrainCommand {
         #[arg(long, value_name = "STEPS")]
         stop_after: Option<usize>,
     },
+    /// See how runs are doing, while they go on or afterwards
+    #[command(after_help = WATCH_HELP)]
+    Watch(WatchArgs),
 }
 
 const SFT_HELP: &str = "\

@@ -20,5 +20,6 @@ pub mod sequence;
 pub mod sft;
 pub mod showing;
 pub mod synth;
+pub mod watch;
 
 pub use error::TrainError;

@@ -9,6 +9,7 @@ use crate::layout::{Dims, Layout};
 use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
 use crate::sequence::Sequence;
+use crate::watch::{Ended, RunNote};
 use crate::{TrainError, bpe, candle_twin, synth};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
@@ -244,6 +245,12 @@ impl<'a> Trainer<'a> {
         bar.set_position(self.state.step as u64);
         bar.reset_eta();
         let mut last_loss = f64::NAN;
+        let mut note = RunNote {
+            kind: "sft".into(),
+            steps: until.min(run.steps),
+            ended: None,
+        };
+        note.write(&self.output)?;
         while self.state.step < until.min(run.steps) {
             let started = Instant::now();
             let step = self.state.step;
@@ -297,6 +304,12 @@ impl<'a> Trainer<'a> {
         }
         bar.finish();
         self.save()?;
+        note.ended = Some(if self.state.step < run.steps {
+            Ended::Stopped
+        } else {
+            Ended::Finished
+        });
+        note.write(&self.output)?;
         Ok(Finished {
             folder: self.output.clone(),
             steps: self.state.step,
