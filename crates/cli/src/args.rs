@@ -170,8 +170,8 @@ pub(crate) struct ModelArgs {
     /// The most tokens of thinking before it is closed and the verdict begins. Without it, as the profile says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) thinking_tokens: Option<u32>,
-    /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine never do, to the
-    /// last bit: not on the batch, nor on what was read before
+    /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine's processors never
+    /// do, to the last bit: not on the batch, nor on what was read before
     #[arg(long)]
     pub(crate) deterministic: bool,
     #[command(flatten)]
@@ -184,6 +184,10 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Judges on this machine")]
 pub(crate) struct LocalArgs {
+    /// What computes: the processors, or the first NVIDIA device, which only a build with the feature `cuda` knows; there
+    /// products are bf16, or 32-bit with --exact, and the other settings below do not count
+    #[arg(long, value_name = "cpu|cuda", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
     /// Multiply in 32-bit numbers, as the reference does. Without it, weights of 16 bits and fewer are multiplied as
     /// bf16 where the processor has instructions for it, which is several times as fast
     #[arg(long)]
@@ -217,6 +221,13 @@ pub(crate) struct ServerArgs {
     /// The most tokens in any minute, read and written
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tokens_per_minute: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceArg {
+    #[default]
+    Cpu,
+    Cuda,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -16,6 +16,7 @@ pub mod layout;
 pub mod load;
 pub mod pool;
 pub mod recipe;
+pub mod replica;
 pub mod sequence;
 pub mod sft;
 pub mod showing;

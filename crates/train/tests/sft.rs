@@ -80,7 +80,10 @@ fn a_run_learns_and_resumes_exactly() {
     let part = write(folder.path(), "part.toml", &RECIPE.replace("OUT", "part"));
     sft::run_until(&part, false, Some(8)).unwrap();
     let note = |folder: &str| RunNote::read(&finished.folder.with_file_name(folder)).unwrap();
-    assert_eq!((note("part").steps, note("part").ended), (8, Some(Ended::Stopped)));
+    assert_eq!(
+        (note("part").steps, note("part").ended),
+        (8, Some(Ended::Stopped))
+    );
     assert!(
         matches!(sft::run(&part, false), Err(TrainError::File { .. })),
         "an old run is not overwritten"

@@ -11,7 +11,7 @@ use super::state_shown;
 use crate::table::{Style, pad, plain, shorten};
 
 /// Curves of a run that are shown where nobody asks for all.
-pub(super) const ROWS: usize = 14;
+pub(super) const ROWS: usize = 18;
 /// Cells of the longest sparkline.
 const SPARK_CELLS: usize = 40;
 /// The widest name of a curve.
@@ -149,7 +149,8 @@ fn chosen(run: &Run) -> Vec<&str> {
         .names()
         .into_iter()
         .filter(|name| {
-            group(name.split('.').next().unwrap_or(name)).0 != Group::Cost || *name == "tokens_per_second"
+            group(name.split('.').next().unwrap_or(name)).0 != Group::Cost
+                || name.ends_with("tokens_per_second")
         })
         .collect()
 }

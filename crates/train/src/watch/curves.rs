@@ -35,14 +35,18 @@ pub fn group(name: &str) -> (Group, usize) {
             Group::Learning,
             &[
                 "reward",
-                "loss",
                 "validation",
                 "valid",
+                "loss",
                 "accuracy",
-                "format",
-                "parsed",
+                "pair",
+                "distribution",
+                "near",
+                "rank",
                 "ranking",
                 "score",
+                "format",
+                "parsed",
             ],
         ),
         (
@@ -65,7 +69,16 @@ pub fn group(name: &str) -> (Group, usize) {
         (
             Group::Cost,
             &[
-                "length", "lengths", "tokens", "seconds", "examples", "long", "rollouts", "steps", "memory",
+                "length",
+                "truncated",
+                "token",
+                "second",
+                "example",
+                "group",
+                "long",
+                "rollout",
+                "step",
+                "memory",
             ],
         ),
     ];
@@ -73,12 +86,12 @@ pub fn group(name: &str) -> (Group, usize) {
         .split(|next: char| !next.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
+    // One or many is no difference, but `loss` is no plural.
+    let alike = |word: &str, known: &str| word == known || word.strip_suffix('s') == Some(known);
     for (group, known) in KNOWN {
-        let place = known.iter().position(|known| {
-            words
-                .iter()
-                .any(|word| word.trim_end_matches('s') == known.trim_end_matches('s'))
-        });
+        let place = known
+            .iter()
+            .position(|known| words.iter().any(|word| alike(word, known)));
         if let Some(place) = place {
             return (group, place);
         }
@@ -361,7 +374,9 @@ mod tests {
         check("format_share", Group::Learning);
         check("clip_share", Group::Movement);
         check("gradient_norm", Group::Movement);
-        check("reply_length", Group::Cost);
+        check("reply_lengths", Group::Cost);
+        check("pairs", Group::Learning);
+        check("flat_groups", Group::Movement);
         check("too_long", Group::Cost);
         check("klaxon", Group::Other);
     }
