@@ -13,6 +13,7 @@ use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
 use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
 use crate::value::{NamedText, Text, counts};
+use crate::watch::args::{WATCH_HELP, WatchArgs};
 
 /// A principle goes in as plain language, a verdict comes out as data.
 #[derive(Debug, Parser)]
@@ -182,8 +183,8 @@ pub(crate) struct ModelArgs {
     /// The most tokens of thinking before it is closed and the verdict begins. Without it, as the profile says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) thinking_tokens: Option<u32>,
-    /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine never do, to the
-    /// last bit: not on the batch, nor on what was read before
+    /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine's processors never
+    /// do, to the last bit: not on the batch, nor on what was read before
     #[arg(long)]
     pub(crate) deterministic: bool,
     #[command(flatten)]
@@ -196,6 +197,10 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Judges on this machine")]
 pub(crate) struct LocalArgs {
+    /// What computes: the processors, or the first NVIDIA device, which only a build with the feature `cuda` knows; there
+    /// products are bf16, or 32-bit with --exact, and the other settings below do not count
+    #[arg(long, value_name = "cpu|cuda", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
     /// Multiply in 32-bit numbers, as the reference does. Without it, weights of 16 bits and fewer are multiplied as
     /// bf16 where the processor has instructions for it, which is several times as fast
     #[arg(long)]
@@ -229,6 +234,13 @@ pub(crate) struct ServerArgs {
     /// The most tokens in any minute, read and written
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tokens_per_minute: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceArg {
+    #[default]
+    Cpu,
+    Cuda,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -401,6 +413,9 @@ pub(crate) enum TrainCommand {
         #[arg(long, value_name = "STEPS")]
         stop_after: Option<usize>,
     },
+    /// See how runs are doing, while they go on or afterwards
+    #[command(after_help = WATCH_HELP)]
+    Watch(WatchArgs),
 }
 
 const SFT_HELP: &str = "\

@@ -20,6 +20,7 @@ mod records;
 mod score;
 mod table;
 mod value;
+mod watch;
 
 use std::io;
 use std::path::Path;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             resume,
             stop_after,
         }) => train_sft(&config, resume, stop_after),
+        Command::Train(TrainCommand::Watch(args)) => watch::run(&args),
         Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
         Command::Model(ModelCommand::List { json }) => hub::list(json),
         Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),

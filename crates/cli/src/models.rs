@@ -15,7 +15,7 @@ use rewardanything_engine::{
 };
 use rewardanything_remote::{Address, ModelId, Pool, Settings, sha256};
 
-use crate::args::{DecodingArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
+use crate::args::{DecodingArg, DeviceArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
 use crate::hub;
 use crate::table;
 
@@ -147,6 +147,11 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
             (Model::Remote { pool, concurrency }, None)
         }
         _ => {
+            ensure!(
+                !(args.deterministic && args.local.device != DeviceArg::Cpu),
+                "--deterministic: on a device beside the processors the last bits depend on what is computed together; \
+                 leave out one of the two"
+            );
             let model = load(&args.model, &args.local)?;
             let own = model.profile().cloned();
             (Model::Local(Box::new(model)), own)
@@ -230,8 +235,8 @@ fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
 /// There is no such model here, or it is unusable; the message names the file, field or tensor.
 pub(crate) fn load(name: &str, args: &LocalArgs) -> Result<LocalModel> {
     let files = files(name)?;
-    let options = LoadOptions {
-        backend: BackendOptions::Kernels {
+    let backend = match args.device {
+        DeviceArg::Cpu => BackendOptions::Kernels {
             numerics: if args.exact {
                 Numerics::Exact
             } else {
@@ -240,6 +245,10 @@ pub(crate) fn load(name: &str, args: &LocalArgs) -> Result<LocalModel> {
             threads: usize::from(args.threads),
             prefix_cache_bytes: (args.prefix_cache as usize) << 20,
         },
+        DeviceArg::Cuda => BackendOptions::cuda(args.exact).context("--device cuda")?,
+    };
+    let options = LoadOptions {
+        backend,
         ..LoadOptions::default()
     };
     LocalModel::load(files, &options).with_context(|| format!("cannot load the model {name}"))
@@ -529,6 +538,29 @@ mod tests {
             },
             "--deterministic",
         );
+        let cuda = LocalArgs {
+            device: DeviceArg::Cuda,
+            ..LocalArgs::default()
+        };
+        check(
+            ModelArgs {
+                model: NANO.to_owned(),
+                deterministic: true,
+                local: cuda.clone(),
+                ..args()
+            },
+            "leave out one of the two",
+        );
+        if !cfg!(feature = "cuda") {
+            check(
+                ModelArgs {
+                    model: NANO.to_owned(),
+                    local: cuda,
+                    ..args()
+                },
+                "--device cuda: this program was built without CUDA",
+            );
+        }
         check(
             ModelArgs {
                 system_prompt_file: Some("nofile".into()),

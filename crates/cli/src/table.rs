@@ -42,7 +42,8 @@ impl Style {
         }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    /// `text` in a colour, where colours are welcome.
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.colour {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {
@@ -188,7 +189,7 @@ pub(crate) fn pad(text: &str, width: usize) -> String {
 }
 
 /// Cuts `text` to `width` columns, with an ellipsis where something is lost.
-fn shorten(text: &str, width: usize) -> String {
+pub(crate) fn shorten(text: &str, width: usize) -> String {
     let text = text.replace('\n', " ");
     if text.width() <= width {
         return text;

@@ -124,6 +124,9 @@ pub enum EngineError {
     /// The logits of a step are not numbers: the weights are damaged or overflow the compute type.
     #[error("the model's logits are not finite")]
     NotFinite,
+    /// A device that is not there, or that this build does not know.
+    #[error("{0}")]
+    Device(String),
     /// A failure inside the tensor library.
     #[error("tensor operation failed: {0}")]
     Tensor(candle_core::Error),

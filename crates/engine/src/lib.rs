@@ -12,6 +12,7 @@ mod chat;
 mod config;
 mod convert;
 pub mod cpu;
+pub mod device;
 mod error;
 mod files;
 mod generate;

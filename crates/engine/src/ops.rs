@@ -53,7 +53,12 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64, mode: OpsMode) -> Result<
             let wide = x.to_dtype(DType::F32)?;
             let inverse_root = (wide.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?.recip()?;
             let normed = wide.broadcast_mul(&inverse_root)?.to_dtype(x.dtype())?;
-            Ok(normed.broadcast_mul(weight)?)
+            // The same value as a product in the narrow format, but the weight's gradient, a sum over all tokens, is
+            // taken in f32.
+            let weighted = normed
+                .to_dtype(DType::F32)?
+                .broadcast_mul(&weight.to_dtype(DType::F32)?)?;
+            Ok(weighted.to_dtype(x.dtype())?)
         }
     }
 }
@@ -66,11 +71,13 @@ pub fn softmax(x: &Tensor, mode: OpsMode) -> Result<Tensor> {
     match mode {
         OpsMode::Fast => Ok(fused::softmax_last_dim(&x.contiguous()?)?),
         OpsMode::Differentiable | OpsMode::Kernels => {
+            // In f32, as the fused kernels have it inside: a sum of many small parts in bf16 stands still.
+            let wide = x.to_dtype(DType::F32)?;
             // Softmax does not change when a constant is taken off, so no gradient flows through the maximum.
-            let max = x.detach().max_keepdim(D::Minus1)?;
-            let exp = x.broadcast_sub(&max)?.exp()?;
+            let max = wide.detach().max_keepdim(D::Minus1)?;
+            let exp = wide.broadcast_sub(&max)?.exp()?;
             let sum = exp.sum_keepdim(D::Minus1)?;
-            Ok(exp.broadcast_div(&sum)?)
+            Ok(exp.broadcast_div(&sum)?.to_dtype(x.dtype())?)
         }
     }
 }

@@ -17,9 +17,11 @@ pub mod load;
 pub mod lora;
 pub mod pool;
 pub mod recipe;
+pub mod replica;
 pub mod sequence;
 pub mod sft;
 pub mod showing;
 pub mod synth;
+pub mod watch;
 
 pub use error::TrainError;

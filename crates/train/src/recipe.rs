@@ -56,6 +56,18 @@ pub enum Backend {
     Candle,
 }
 
+/// Where candle computes the gradient. The fused passes know the CPU alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceChoice {
+    /// This machine's processors, in `f32`.
+    #[default]
+    Cpu,
+    /// The first NVIDIA device; only in a build with the feature `cuda`. With `compute = "native"` products are bf16,
+    /// with `"exact"` all is `f32`.
+    Cuda,
+}
+
 /// Length, batches, checkpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +100,9 @@ pub struct Run {
     /// bf16 goes on in `exact`.
     #[serde(default)]
     pub compute: Compute,
+    /// Where candle computes; `cuda` needs `backend = "candle"`.
+    #[serde(default)]
+    pub device: DeviceChoice,
 }
 
 fn one() -> f32 {
@@ -123,6 +138,12 @@ impl Recipe {
         }
         if self.run.checkpoint_every == 0 {
             return refuse("run.checkpoint_every", "expected at least 1, got 0".into());
+        }
+        if self.run.device == DeviceChoice::Cuda && self.run.backend != Backend::Candle {
+            return refuse(
+                "run.device",
+                "the fused passes know the CPU alone; \"cuda\" needs run.backend = \"candle\"".into(),
+            );
         }
         if !(0.0..=1.0).contains(&self.run.context_share) || self.run.context_weight < 0.0 {
             return refuse(

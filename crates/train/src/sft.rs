@@ -8,8 +8,10 @@ use crate::fused::{CHUNK_TOKENS, Fused};
 use crate::layout::{Dims, Layout};
 use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
+use crate::replica::{Place, Replica};
 use crate::sequence::Sequence;
-use crate::{TrainError, bpe, candle_twin};
+use crate::watch::{Ended, RunNote};
+use crate::{TrainError, bpe};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -224,6 +226,7 @@ impl<'a> Trainer<'a> {
         let threads = if run.threads == 0 { processors } else { run.threads };
         let mut fused = Fused::new(self.layout.clone(), threads, CHUNK_TOKENS).computing(run.compute);
         let mut gradient = vec![0f32; self.layout.len()];
+        let mut replica: Option<Replica> = None;
         let metrics_path = self.output.join("metrics.jsonl");
         let error = |e: std::io::Error| TrainError::File {
             path: metrics_path.clone(),
@@ -242,6 +245,12 @@ impl<'a> Trainer<'a> {
         bar.set_position(self.state.step as u64);
         bar.reset_eta();
         let mut last_loss = f64::NAN;
+        let mut note = RunNote {
+            kind: "sft".into(),
+            steps: until.min(run.steps),
+            ended: None,
+        };
+        note.write(&self.output)?;
         while self.state.step < until.min(run.steps) {
             let started = Instant::now();
             let step = self.state.step;
@@ -249,8 +258,14 @@ impl<'a> Trainer<'a> {
             let loss = match run.backend {
                 Backend::Fused => fused.loss_and_gradient(&self.state.params, &batch, &mut gradient),
                 Backend::Candle => {
-                    let params = &self.state.params;
-                    candle_twin::loss_and_gradient(&self.config, &self.layout, params, &batch, &mut gradient)?
+                    let replica = match &mut replica {
+                        Some(replica) => replica,
+                        empty => {
+                            let place = Place::of(run.device, run.compute, self.config.vocab_size)?;
+                            empty.insert(Replica::new(&self.config, &self.layout, place)?)
+                        }
+                    };
+                    replica.loss_and_gradient(&self.state.params, &batch, &mut gradient)?
                 }
             };
             if !loss.is_finite() {
@@ -295,6 +310,12 @@ impl<'a> Trainer<'a> {
         }
         bar.finish();
         self.save()?;
+        note.ended = Some(if self.state.step < run.steps {
+            Ended::Stopped
+        } else {
+            Ended::Finished
+        });
+        note.write(&self.output)?;
         Ok(Finished {
             folder: self.output.clone(),
             steps: self.state.step,

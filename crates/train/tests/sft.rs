@@ -1,6 +1,7 @@
 //! Whole runs on a very small model and self-made text.
 
 use rewardanything_engine::LoadOptions;
+use rewardanything_train::watch::{Ended, RunNote};
 use rewardanything_train::{TrainError, sft};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,11 +79,18 @@ fn a_run_learns_and_resumes_exactly() {
     // Stop after eight steps by a recipe that is the same but for where it stops.
     let part = write(folder.path(), "part.toml", &RECIPE.replace("OUT", "part"));
     sft::run_until(&part, false, Some(8)).unwrap();
+    let note = |folder: &str| RunNote::read(&finished.folder.with_file_name(folder)).unwrap();
+    assert_eq!(
+        (note("part").steps, note("part").ended),
+        (8, Some(Ended::Stopped))
+    );
     assert!(
         matches!(sft::run(&part, false), Err(TrainError::File { .. })),
         "an old run is not overwritten"
     );
     let resumed = sft::run(&part, true).unwrap();
+    assert_eq!(note("part"), note("whole"), "the run's end, once it is reached");
+    assert_eq!(note("part").ended, Some(Ended::Finished));
     for file in [
         "model.safetensors",
         "checkpoint.safetensors",

@@ -13,3 +13,4 @@ mod remote;
 #[expect(dead_code, reason = "the tests of the crate it lies in use the rest")]
 #[path = "../../../remote/tests/it/server.rs"]
 mod server;
+mod watch;
