@@ -18,7 +18,7 @@ use crate::args::JudgeArgs;
 use crate::items::{self, Content, Item, Key};
 use crate::judge;
 use crate::models;
-use crate::records::{Log, Record};
+use crate::records::{self, Log, Record};
 
 /// Runs `judge --input --output`.
 ///
@@ -94,10 +94,13 @@ fn judge_chunk(
         match item.content {
             Content::Named(_, Ok(request)) => requests.push((key, request)),
             Content::Named(_, Err(why)) => {
-                failed.insert(key.clone(), Record::failed(&key, "request", &why, speaker.name()));
+                failed.insert(
+                    key.clone(),
+                    records::failed(&key, "request", &why, speaker.name()),
+                );
             }
             Content::Broken(why) => {
-                failed.insert(key.clone(), Record::failed(&key, "input", &why, speaker.name()));
+                failed.insert(key.clone(), records::failed(&key, "input", &why, speaker.name()));
             }
         }
     }

@@ -40,7 +40,8 @@
 //! ```
 //!
 //! Beside the judge: [`reward`] scores raw replies against a [`Gold`] verdict for training, [`consensus`] makes gold
-//! out of several judges' verdicts, and [`metrics`] measures agreement.
+//! out of several judges' verdicts, [`metrics`] measures agreement, and [`record`] is what files and replies hold of a
+//! judgment.
 //!
 //! # What this crate never does
 //!
@@ -59,6 +60,7 @@ pub mod pieces;
 mod profile;
 mod prompt;
 mod published;
+pub mod record;
 mod repair;
 mod request;
 pub mod reward;
