@@ -52,6 +52,7 @@ mod branches;
 pub mod consensus;
 mod generate;
 mod gold;
+mod interest;
 mod judge;
 mod mask;
 pub mod metrics;
@@ -72,6 +73,7 @@ pub use generate::{
     Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted, VerdictForm,
 };
 pub use gold::Gold;
+pub use interest::{Interest, Waiter};
 pub use judge::{Judge, JudgeError, Judgment};
 pub use mask::{Mask, MaskError};
 pub use parse::{ParseError, Unscored, parse};
