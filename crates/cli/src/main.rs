@@ -15,6 +15,7 @@ mod models;
 mod principle;
 mod records;
 mod score;
+mod serve;
 mod table;
 mod value;
 
@@ -53,6 +54,7 @@ impl Outcome {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Judge(args) => judge::run(&args),
+        Command::Serve(args) => serve::run(*args),
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Verifiable(args)) => data::verifiable(&args),
         Command::Score(args) => score::run(&args),
