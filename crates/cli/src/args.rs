@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_evals::layout::Layout;
-use rewardanything_remote::ModelId;
+use rewardanything_remote::{ApiKey, ModelId};
 
 use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
 use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
+use crate::serve::args::{SERVE_HELP, ServeArgs};
 use crate::value::{NamedText, Text, counts};
 use crate::watch::args::{WATCH_HELP, WatchArgs};
 
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     /// Judge responses under a principle: one request, or a file of them
     #[command(after_help = JUDGE_HELP)]
     Judge(Box<JudgeArgs>),
+    /// Judge for many callers, over HTTP
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<ServeArgs>),
     /// Look at the library of principles, find faults in one, or see what another changes
     #[command(subcommand)]
     Principle(PrincipleCommand),
@@ -234,6 +238,9 @@ pub(crate) struct ServerArgs {
     /// The most tokens in any minute, read and written
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tokens_per_minute: Option<u64>,
+    /// A key that a file of settings gave; it comes before those of the environment.
+    #[arg(skip)]
+    pub(crate) key: Option<ApiKey>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -17,7 +17,7 @@ use crate::args::JudgeArgs;
 use crate::items::{self, Content, Key, Line, ReadOptions};
 use crate::judge;
 use crate::models;
-use crate::records::{Log, Record};
+use crate::records::{self, Log, Record};
 
 /// Runs `judge --input --output`.
 ///
@@ -93,10 +93,13 @@ fn judge_chunk(
         match item.content {
             Content::Named(_, Ok(item)) => requests.push((key, item.request)),
             Content::Named(_, Err(why)) => {
-                failed.insert(key.clone(), Record::failed(&key, "request", &why, speaker.name()));
+                failed.insert(
+                    key.clone(),
+                    records::failed(&key, "request", &why, speaker.name()),
+                );
             }
             Content::Broken(why) => {
-                failed.insert(key.clone(), Record::failed(&key, "input", &why, speaker.name()));
+                failed.insert(key.clone(), records::failed(&key, "input", &why, speaker.name()));
             }
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn from_environment() -> Result<Hub> {
     clippy::disallowed_methods,
     reason = "keys do not belong on a command line, and the cache is shared with programs that look here for it"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 

@@ -18,6 +18,7 @@ mod models;
 mod principle;
 mod records;
 mod score;
+mod serve;
 mod table;
 mod value;
 mod watch;
@@ -57,6 +58,7 @@ impl Outcome {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Judge(args) => judge::run(&args),
+        Command::Serve(args) => serve::run(*args),
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Import(args)) => exchange::import(&args),
         Command::Data(DataCommand::Export(args)) => exchange::export(&args),

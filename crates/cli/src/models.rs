@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -13,7 +14,8 @@ use rewardanything_core::{
 use rewardanything_engine::{
     BackendOptions, EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles, Numerics,
 };
-use rewardanything_remote::{Address, ModelId, Pool, Settings, sha256};
+use rewardanything_remote::{Address, Keys, ModelId, Pool, Settings, sha256};
+use rewardanything_serve::Setup;
 
 use crate::args::{DecodingArg, DeviceArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
 use crate::hub;
@@ -34,8 +36,8 @@ pub(crate) struct Speaker {
 /// A model here, or one behind URLs.
 #[derive(Debug)]
 enum Model {
-    Local(Box<LocalModel>),
-    Remote { pool: Box<Pool>, concurrency: usize },
+    Local(Arc<LocalModel>),
+    Remote { pool: Arc<Pool>, concurrency: usize },
 }
 
 impl Model {
@@ -54,6 +56,35 @@ impl Speaker {
             Model::Local(_) => 8,
             // Enough to keep every place filled until the slowest of a batch are left.
             Model::Remote { concurrency, .. } => 4 * concurrency,
+        }
+    }
+
+    /// How many requests a server may have judged at a time, where nobody says; `local` on this machine.
+    pub(crate) fn slots(&self, local: usize) -> usize {
+        match &self.model {
+            Model::Local(_) => local,
+            Model::Remote { concurrency, .. } => *concurrency,
+        }
+    }
+
+    /// The model on this machine, where it is one.
+    pub(crate) fn local(&self) -> Option<Arc<LocalModel>> {
+        match &self.model {
+            Model::Local(model) => Some(Arc::clone(model)),
+            Model::Remote { .. } => None,
+        }
+    }
+
+    /// The judge, for a server to keep.
+    pub(crate) fn setup(&self) -> Setup {
+        Setup {
+            model: match &self.model {
+                Model::Local(model) => Arc::clone(model) as Arc<dyn Generate>,
+                Model::Remote { pool, .. } => Arc::clone(pool) as Arc<dyn Generate>,
+            },
+            profile: self.profile.clone(),
+            seed: self.seed,
+            repeats: self.repeats,
         }
     }
 
@@ -143,7 +174,7 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
                  machine, or leave the flag out"
             );
             let concurrency = usize::from(args.server.concurrency);
-            let pool = Box::new(connect(&urls, &args.server)?);
+            let pool = Arc::new(connect(&urls, &args.server)?);
             (Model::Remote { pool, concurrency }, None)
         }
         _ => {
@@ -154,7 +185,7 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
             );
             let model = load(&args.model, &args.local)?;
             let own = model.profile().cloned();
-            (Model::Local(Box::new(model)), own)
+            (Model::Local(Arc::new(model)), own)
         }
     };
     let profile = named.or(own).unwrap_or_else(Profile::rewardanything);
@@ -226,7 +257,14 @@ fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
         // Only the lengths of waits depend on it.
         jitter_seed: u64::from(std::process::id()),
     };
-    Ok(Pool::connect(urls.to_vec(), &hub::keys(), settings)?)
+    let keys = match &args.key {
+        None => hub::keys(),
+        Some(key) => Keys {
+            own: Some(key.clone()),
+            openai: None,
+        },
+    };
+    Ok(Pool::connect(urls.to_vec(), &keys, settings)?)
 }
 
 /// Loads a model by the name, folder, file or id given to `--model`.
@@ -426,6 +464,7 @@ mod tests {
                 timeout: 300,
                 requests_per_minute: None,
                 tokens_per_minute: None,
+                key: None,
             },
         }
     }

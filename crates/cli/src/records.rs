@@ -12,124 +12,33 @@ use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use rewardanything_core::record;
+pub(crate) use rewardanything_core::record::number;
 
 use crate::items::{Id, Key};
 
-/// What became of one item. The order of the fields is the order on the line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    /// The item's id; `None` for a line that names no id of its own.
-    pub(crate) id: Option<Id>,
-    /// Score of each response by its name, in the item's order; empty where there is an error.
-    pub(crate) scores: Map<String, Value>,
-    /// Names of the responses, best first.
-    pub(crate) ranking: Vec<String>,
-    /// What the judge wrote before its verdict.
-    pub(crate) reasoning: String,
-    /// Why there is no verdict.
-    pub(crate) error: Option<Failure>,
-    /// What had to be repaired to read the reply.
-    pub(crate) repairs: Vec<Value>,
-    /// The model that was asked.
-    pub(crate) model: String,
-    /// What the model read and wrote.
-    pub(crate) usage: Usage,
-    /// Seconds spent: the time of the item's batch, shared out equally, so that the sum is the time of the run.
-    pub(crate) seconds: f64,
-    /// For each response whose score the model's probabilities are known of: their mean, their entropy in nats, and
-    /// themselves, from 1 to 5.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(crate) soft: Map<String, Value>,
-    /// What several runs over the item had in common.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) votes: Option<Tally>,
+/// What became of one item; `seconds` is the time of the item's batch, shared out equally, so that the sum is the time
+/// of the run.
+pub(crate) type Record = record::Record<Id>;
+
+/// A record of an item without a verdict. Where it names no id, its message begins with `line N: `, which is how such
+/// records are found again.
+pub(crate) fn failed(key: &Key, kind: &str, message: &str, model: &str) -> Record {
+    let (id, message) = match key {
+        Key::Id(id) => (Some(id.clone()), message.to_owned()),
+        Key::Line(line) => (None, format!("line {line}: {message}")),
+    };
+    Record::without_verdict(id, kind, message, model)
 }
 
-/// Several runs over one item. Shares are from 0 to 1, to four places.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Tally {
-    /// How many runs there were.
-    pub(crate) asked: usize,
-    /// How many gave a verdict.
-    pub(crate) answered: usize,
-    /// The chance that two of them order two responses alike.
-    pub(crate) agreement: Option<f64>,
-    /// The share of them that give the winner the highest score.
-    pub(crate) confidence: Option<f64>,
-}
-
-/// Why an item has no verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    /// A word for programs: `input` (no item on this line), `request` (an unusable one), or the kind of the
-    /// judge's error.
-    pub(crate) kind: String,
-    /// A sentence for people. For kind `input` it begins with `line N: `, which is how such records are found
-    /// again.
-    pub(crate) message: String,
-}
-
-/// Tokens of one request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Usage {
-    /// Tokens the model read.
-    pub(crate) prompt_tokens: usize,
-    /// Tokens it wrote.
-    pub(crate) completion_tokens: usize,
-}
-
-impl Record {
-    /// A record of an item without a verdict.
-    pub(crate) fn failed(key: &Key, kind: &str, message: &str, model: &str) -> Self {
-        let (id, message) = match key {
-            Key::Id(id) => (Some(id.clone()), message.to_owned()),
-            Key::Line(line) => (None, format!("line {line}: {message}")),
-        };
-        Record {
-            id,
-            scores: Map::new(),
-            ranking: Vec::new(),
-            reasoning: String::new(),
-            error: Some(Failure {
-                kind: kind.to_owned(),
-                message,
-            }),
-            repairs: Vec::new(),
-            model: model.to_owned(),
-            usage: Usage::default(),
-            seconds: 0.0,
-            soft: Map::new(),
-            votes: None,
-        }
+/// What a record goes by; `None` if it has neither an id nor a message that begins with `line N: `.
+fn key(record: &Record) -> Option<Key> {
+    if let Some(id) = &record.id {
+        return Some(Key::Id(id.clone()));
     }
-
-    /// The record as a line, with its line break.
-    pub(crate) fn line(&self) -> String {
-        let mut line = serde_json::to_string(self).expect("a record is plain data. This is a bug.");
-        line.push('\n');
-        line
-    }
-
-    /// What the record goes by; `None` if it has neither an id nor a message that begins with `line N: `.
-    fn key(&self) -> Option<Key> {
-        if let Some(id) = &self.id {
-            return Some(Key::Id(id.clone()));
-        }
-        let message = &self.error.as_ref()?.message;
-        let (number, _) = message.strip_prefix("line ")?.split_once(": ")?;
-        Some(Key::Line(number.parse().ok()?))
-    }
-}
-
-/// A score as JSON: a whole number without a decimal point.
-pub(crate) fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < 1e15 {
-        Value::from(value as i64)
-    } else {
-        Value::from(value)
-    }
+    let message = &record.error.as_ref()?.message;
+    let (number, _) = message.strip_prefix("line ")?.split_once(": ")?;
+    Some(Key::Line(number.parse().ok()?))
 }
 
 /// A record in the file: where it lies there. Its text is left on disk, so that memory does not grow with it.
@@ -317,9 +226,7 @@ fn parse(bytes: &[u8], model: &str) -> Result<(Vec<Stored>, usize)> {
              that model",
             record.model
         );
-        let key = record
-            .key()
-            .with_context(|| format!("line {number} has no id and names no input line"))?;
+        let key = key(&record).with_context(|| format!("line {number} has no id and names no input line"))?;
         stored.push(Stored {
             key,
             start: start as u64,

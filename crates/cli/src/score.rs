@@ -376,7 +376,7 @@ mod tests {
             .iter()
             .map(|item| {
                 let key = crate::items::Key::Id(item.id.clone());
-                (item.id.clone(), Record::failed(&key, "parse", "no", "m"))
+                (item.id.clone(), crate::records::failed(&key, "parse", "no", "m"))
             })
             .collect();
         assert_eq!(

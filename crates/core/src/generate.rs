@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
+use crate::interest::Interest;
 use crate::profile::Sampling;
 
 /// Who speaks in a chat.
@@ -146,6 +147,9 @@ pub enum GenerateError {
         /// What became of the last attempt.
         last: String,
     },
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for the answer any more")]
+    Abandoned,
     /// Whatever else went wrong behind the seam, in its own words.
     #[error("{0}")]
     Backend(String),
@@ -159,6 +163,17 @@ pub trait Generate: Send + Sync {
     /// Answers every job: the result has one entry per job, in the order of the jobs, and a job that fails leaves
     /// the others alone.
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>>;
+
+    /// As [`Generate::generate`], for somebody who may go away: jobs that are not done by then may be left, with
+    /// [`GenerateError::Abandoned`]. Without a way to stop, all are done.
+    fn generate_for(
+        &self,
+        jobs: &[GenerateJob],
+        interest: &Interest,
+    ) -> Vec<Result<Completion, GenerateError>> {
+        let _ = interest;
+        self.generate(jobs)
+    }
 }
 
 type Script = dyn Fn(&GenerateJob) -> Result<Completion, GenerateError> + Send + Sync;

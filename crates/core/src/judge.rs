@@ -2,6 +2,7 @@
 
 use crate::branches;
 use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob, VerdictForm};
+use crate::interest::Interest;
 use crate::mask::Mask;
 use crate::parse::{self, ParseError, Survey};
 use crate::profile::{Decoding, OrderPolicy, Profile, ThinkingPolicy};
@@ -78,6 +79,7 @@ impl JudgeError {
             }
             Self::Generate(GenerateError::Refused { .. }) => "refused",
             Self::Generate(GenerateError::Deadline { .. }) => "deadline",
+            Self::Generate(GenerateError::Abandoned) => "abandoned",
             Self::Generate(GenerateError::Backend(_)) => "backend",
             Self::TooManyResponses { .. } => "too_many_responses",
             Self::Truncated { .. } => "truncated",
@@ -158,6 +160,11 @@ impl<'a> Judge<'a> {
     /// Judges many requests with one call of the model. One judgment per request, in their order; a request that
     /// fails leaves the others alone.
     pub fn judge_batch(&self, requests: &[JudgeRequest]) -> Vec<Judgment> {
+        self.judge_batch_for(requests, &Interest::default())
+    }
+
+    /// As [`Judge::judge_batch`], for somebody who may go away: the model then leaves what is not done.
+    pub fn judge_batch_for(&self, requests: &[JudgeRequest], interest: &Interest) -> Vec<Judgment> {
         let plans: Vec<Result<Vec<Mask>, JudgeError>> = requests
             .iter()
             .map(|request| Ok(self.repeats.masks(&self.mask(request)?)))
@@ -171,7 +178,7 @@ impl<'a> Judge<'a> {
         let mut replies = if jobs.is_empty() {
             Vec::new()
         } else {
-            self.model.generate(&jobs)
+            self.model.generate_for(&jobs, interest)
         }
         .into_iter();
         let answered = replies.len();

@@ -40,7 +40,8 @@
 //! ```
 //!
 //! Beside the judge: [`reward`] scores raw replies against a [`Gold`] verdict for training, [`consensus`] makes gold
-//! out of several judges' verdicts, and [`metrics`] measures agreement.
+//! out of several judges' verdicts, [`metrics`] measures agreement, and [`record`] is what files and replies hold of a
+//! judgment.
 //!
 //! # What this crate never does
 //!
@@ -51,6 +52,7 @@ mod branches;
 pub mod consensus;
 mod generate;
 mod gold;
+mod interest;
 mod judge;
 mod mask;
 pub mod metrics;
@@ -59,6 +61,7 @@ pub mod pieces;
 mod profile;
 mod prompt;
 mod published;
+pub mod record;
 mod repair;
 mod request;
 pub mod reward;
@@ -70,6 +73,7 @@ pub use generate::{
     Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted, VerdictForm,
 };
 pub use gold::Gold;
+pub use interest::{Interest, Waiter};
 pub use judge::{Judge, JudgeError, Judgment};
 pub use mask::{Mask, MaskError};
 pub use parse::{ParseError, Unscored, parse};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Profile};
+use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Interest, Profile};
 use rewardanything_kernels::Numerics;
 
 use crate::chat::{Chat, ChatTemplate};
@@ -230,8 +230,16 @@ impl LocalModel {
     /// # Errors
     /// Per job, as there.
     pub fn generate_tokens(&self, jobs: &[TokenJob]) -> Vec<Result<TokenReply>> {
+        self.generate_tokens_for(jobs, &Interest::default())
+    }
+
+    /// As [`LocalModel::generate_tokens`]; on our own kernels rows end, too, when the interest in them is gone.
+    ///
+    /// # Errors
+    /// Per job, as there.
+    pub fn generate_tokens_for(&self, jobs: &[TokenJob], interest: &Interest) -> Vec<Result<TokenReply>> {
         match &self.backend {
-            Backend::Kernels(worker) => worker.submit(jobs).wait(),
+            Backend::Kernels(worker) => worker.submit_for(jobs, interest).wait(),
             Backend::Candle(model) => generate(model, jobs, &self.stop, self.max_batch_tokens),
         }
     }
@@ -295,18 +303,32 @@ impl Generate for LocalModel {
     /// A prompt that fills the context is refused. One that fits but leaves less room than `max_new_tokens` is
     /// answered in the room there is, and a reply that reaches the end of it finishes as `Length`.
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<std::result::Result<Completion, GenerateError>> {
+        self.generate_for(jobs, &Interest::default())
+    }
+
+    fn generate_for(
+        &self,
+        jobs: &[GenerateJob],
+        interest: &Interest,
+    ) -> Vec<std::result::Result<Completion, GenerateError>> {
         let encoded: Vec<_> = jobs.iter().map(|job| self.encode(job)).collect();
         let valid: Vec<TokenJob> = encoded
             .iter()
             .filter_map(|job| job.as_ref().ok().cloned())
             .collect();
-        let mut replies = self.generate_tokens(&valid).into_iter();
+        let mut replies = self.generate_tokens_for(&valid, interest).into_iter();
         let answer = |job: std::result::Result<TokenJob, GenerateError>| {
             let prompt_tokens = job?.prompt.len();
             let reply = replies
                 .next()
                 .expect("every valid job has a reply. This is a bug.")
-                .map_err(backend)?;
+                .map_err(|error| {
+                    if interest.is_gone() {
+                        GenerateError::Abandoned
+                    } else {
+                        backend(error)
+                    }
+                })?;
             self.complete(prompt_tokens, reply)
         };
         encoded.into_iter().map(answer).collect()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob};
+use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Interest};
 
 use crate::RemoteError;
 use crate::address::Address;
@@ -84,6 +84,8 @@ struct Notes {
 /// A job under way.
 struct Run<'a> {
     job: &'a GenerateJob,
+    /// Asked between attempts: a request that was sent is not taken back.
+    interest: &'a Interest,
     /// What one request may cost in tokens.
     estimate: u64,
     began: Instant,
@@ -162,11 +164,15 @@ impl Pool {
         self.began.elapsed()
     }
 
-    fn answer(&self, job: &GenerateJob) -> Result<Completion, GenerateError> {
+    fn answer(&self, job: &GenerateJob, interest: &Interest) -> Result<Completion, GenerateError> {
         let _permit = self.permits.take();
+        if interest.is_gone() {
+            return Err(GenerateError::Abandoned);
+        }
         let read: usize = job.messages.iter().map(|message| message.content.len()).sum();
         let mut run = Run {
             job,
+            interest,
             estimate: (read / 4 + job.sampling.max_new_tokens) as u64,
             began: Instant::now(),
             deadline: Instant::now(),
@@ -292,6 +298,9 @@ impl Pool {
     /// An endpoint to ask, waiting for one if need be.
     fn choose(&self, run: &Run<'_>) -> Result<usize, GenerateError> {
         loop {
+            if run.interest.is_gone() {
+                return Err(GenerateError::Abandoned);
+            }
             let left = run.deadline.saturating_duration_since(Instant::now());
             let choice = lock(&self.health).choose(self.now());
             match choice {
@@ -375,6 +384,18 @@ impl Generate for Pool {
     }
 
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>> {
+        self.generate_for(jobs, &Interest::default())
+    }
+
+    fn generate_for(
+        &self,
+        jobs: &[GenerateJob],
+        interest: &Interest,
+    ) -> Vec<Result<Completion, GenerateError>> {
+        // A server that judges one request after the other need not start a thread for each.
+        if let [job] = jobs {
+            return vec![self.answer(job, interest)];
+        }
         let next = AtomicUsize::new(0);
         let answers: Vec<Mutex<Option<Result<Completion, GenerateError>>>> =
             jobs.iter().map(|_| Mutex::new(None)).collect();
@@ -384,7 +405,7 @@ impl Generate for Pool {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(job) = jobs.get(index) else { break };
-                        *lock(&answers[index]) = Some(self.answer(job));
+                        *lock(&answers[index]) = Some(self.answer(job, interest));
                     }
                 });
             }

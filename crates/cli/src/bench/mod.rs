@@ -31,7 +31,8 @@ use crate::Outcome;
 use crate::items::{Id, Key};
 use crate::judge;
 use crate::models::{self, Speaker};
-use crate::records::{Log, Record, Usage, number};
+use crate::records::{Log, Record, failed, number};
+use rewardanything_core::record::Usage;
 
 /// The file of the records.
 const RECORDS: &str = "records.jsonl";
@@ -273,7 +274,7 @@ impl<'a> Run<'a> {
     /// A record of scores that no model gave.
     fn told(&self, task: Task, scores: Option<Vec<f64>>) -> (Key, Record) {
         let key = Key::Id(task.id);
-        let mut record = Record::failed(
+        let mut record = failed(
             &key,
             "no_decision",
             "there is no decision",

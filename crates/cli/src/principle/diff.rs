@@ -346,7 +346,7 @@ mod tests {
                 .collect(),
             ranking: ranked.iter().map(|(name, _)| (*name).to_owned()).collect(),
             error: None,
-            ..Record::failed(&key, "none", "none", "nano")
+            ..crate::records::failed(&key, "none", "none", "nano")
         }
     }
 
@@ -399,7 +399,7 @@ mod tests {
         report.add(
             &key("broken"),
             &up,
-            &Record::failed(&key("broken"), "parse", "no JSON", "nano"),
+            &crate::records::failed(&key("broken"), "parse", "no JSON", "nano"),
         );
         report.sort();
         let json = report.as_json();

@@ -96,6 +96,14 @@ fn http_and_downloads_stay_in_remote() {
 }
 
 #[test]
+fn the_server_and_its_runtime_stay_in_serve() {
+    only("axum", &["serve"]);
+    only("futures", &["serve"]);
+    // The command starts the runtime and waits for signals.
+    only("tokio", &["serve", "cli"]);
+}
+
+#[test]
 fn the_command_alone_reports_errors_loosely() {
     only("anyhow", &["cli"]);
     only("clap", &["cli"]);
@@ -164,6 +172,7 @@ fn arrows_point_down() {
     check("evals", &["core"]);
     check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
+    check("serve", &["core"]);
     check("train", &["core", "kernels", "principles", "engine"]);
 }
 

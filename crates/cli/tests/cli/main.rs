@@ -10,6 +10,7 @@ mod judge_file;
 mod nano;
 mod principle;
 mod remote;
+mod serve;
 #[expect(dead_code, reason = "the tests of the crate it lies in use the rest")]
 #[path = "../../../remote/tests/it/server.rs"]
 mod server;

@@ -4,6 +4,8 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use rewardanything_core::Interest;
+
 use super::schedule::{Activity, Request, Scheduler};
 use super::{CpuModel, PrefixCache};
 use crate::EngineError;
@@ -34,12 +36,14 @@ pub struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Replies on their way. Dropped before they are all there, it takes the unfinished rows with it.
+/// Replies on their way. Dropped before they are all there, it takes the unfinished rows with it; those of a caller
+/// whose [`Interest`] is gone never come.
 #[derive(Debug)]
 pub struct Replies {
     receiver: Receiver<(usize, Result<TokenReply>)>,
     left: usize,
-    _ticket: Arc<()>,
+    /// Where no other interest in them was named.
+    _ticket: Option<Arc<()>>,
 }
 
 impl Worker {
@@ -93,15 +97,24 @@ impl Worker {
     /// Per job: [`EngineError::Call`] for a prompt that is empty or leaves no room in the context,
     /// [`EngineError::TokenOutOfRange`], [`EngineError::NotFinite`].
     pub fn submit(&self, jobs: &[TokenJob]) -> Replies {
+        self.submit_for(jobs, &Interest::default())
+    }
+
+    /// As [`Worker::submit`]; rows end, too, when the interest in them is gone.
+    pub fn submit_for(&self, jobs: &[TokenJob], interest: &Interest) -> Replies {
         let (sender, receiver) = mpsc::channel();
-        let ticket = Arc::new(());
+        let own = interest.ticket().is_none().then(|| Arc::new(()));
+        let ticket = match (interest.ticket(), &own) {
+            (Some(ticket), _) => ticket.clone(),
+            (None, own) => own.as_ref().map(Arc::downgrade).unwrap_or_default(),
+        };
         let mut requests = Vec::with_capacity(jobs.len());
         for (index, job) in jobs.iter().enumerate() {
             match Row::new(self.model.config(), index, job) {
                 Ok(row) => requests.push(Request {
                     row,
                     sender: sender.clone(),
-                    ticket: Arc::downgrade(&ticket),
+                    ticket: ticket.clone(),
                 }),
                 Err(error) => sender
                     .send((index, Err(error)))
@@ -116,7 +129,7 @@ impl Worker {
         Replies {
             receiver,
             left: jobs.len(),
-            _ticket: ticket,
+            _ticket: own,
         }
     }
 }

@@ -1,0 +1,74 @@
+//! What may be typed after `serve`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::args::ModelArgs;
+
+pub(crate) const SERVE_HELP: &str = "\
+Endpoints:
+  POST /v1/judge           an item, as on a line of `judge --input`; the id may be left out. Answers its record
+  POST /v1/judge/batch     a JSON array of items, or items line by line; answers in their order, as they are there
+  GET  /v1/models /healthz /readyz /metrics
+
+Tokens: with --token-file, or REWARDANYTHING_SERVER_TOKEN, callers need `Authorization: Bearer TOKEN`, or ?token=TOKEN
+where they cannot set headers.
+
+Examples:
+  rewardanything serve --port 8000
+  rewardanything serve --model http://10.0.0.1:8000,http://10.0.0.2:8000 --concurrency 256
+  curl -s localhost:8000/v1/judge -d '{\"principle\": \"Be brief.\", \"prompt\": \"What is Rust?\",
+      \"responses\": {\"a\": \"A language.\", \"b\": \"Rust is a language that has many features.\"}}'";
+
+/// `serve`: a judge for many callers.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Settings in a file: our TOML, or the JSON of the published package. Flags come before it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The address to listen on; without it this machine alone, 127.0.0.1
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// The port; without it 8000, and 0 takes a free one
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// A file of tokens, one a line, of which callers need one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How many requests are judged at a time; without it 64, and --concurrency where the judge is a server
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) slots: Option<u16>,
+    /// How many requests may wait beyond these before callers are told to come back; without it 1024
+    #[arg(long, value_name = "N")]
+    pub(crate) queue: Option<u32>,
+    /// The most seconds a request may take, waiting included; without it 300
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) deadline: Option<u32>,
+    /// The largest body, in MiB; without it 16
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) max_body: Option<u32>,
+    /// How many seconds requests that have begun may go on when the server is to end; without it 30
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain: Option<u32>,
+    /// What is said of each request on standard error; without it json
+    #[arg(long, value_enum)]
+    pub(crate) log: Option<LogForm>,
+    /// Taken from the published package's command, and without meaning: jobs write no files
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) base_output_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+/// How requests are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogForm {
+    /// One JSON object a line
+    Json,
+    /// One line to read
+    Text,
+    /// Nothing
+    Off,
+}

@@ -1,0 +1,206 @@
+//! `serve`: a judge for many callers, over HTTP.
+
+pub(crate) mod args;
+mod config;
+
+use std::fs;
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rewardanything_engine::LocalModel;
+use rewardanything_serve::watch::{Event, Log};
+use rewardanything_serve::{App, Extra, Limits, Settings, serve};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::Outcome;
+use crate::hub;
+use crate::models::{self, Speaker};
+use crate::serve::args::{LogForm, ServeArgs};
+use crate::table;
+
+/// Judged at a time by a model on this machine: more rows than a pass has use for.
+const LOCAL_SLOTS: usize = 64;
+
+/// Where nobody says.
+const HOST: &str = "127.0.0.1";
+const PORT: u16 = 8000;
+
+/// Runs `serve` until it is told to end.
+///
+/// # Errors
+/// The model, a file or the address is unusable.
+pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
+    let args = config::applied(args)?;
+    let tokens = tokens(args.token_file.as_deref())?;
+    let host = args.host.as_deref().unwrap_or(HOST).to_owned();
+    let port = args.port.unwrap_or(PORT);
+    if tokens.is_empty() && !is_local(&host) {
+        eprintln!(
+            "warning: {host} may be reached from other machines, and there is no token: whoever reaches it is let in \
+             (--token-file FILE)"
+        );
+    }
+    let speaker = models::resolve(&args.model)?;
+    let slots = args.slots.map_or_else(|| speaker.slots(LOCAL_SLOTS), usize::from);
+    let mut settings = Settings {
+        tokens,
+        limits: Limits {
+            slots,
+            queue: args.queue.unwrap_or(1_024) as usize,
+            deadline: Duration::from_secs(u64::from(args.deadline.unwrap_or(300))),
+        },
+        ..Settings::default()
+    };
+    settings.max_body = args
+        .max_body
+        .map_or(settings.max_body, |mib| (mib as usize) << 20);
+    settings.drain = args
+        .drain
+        .map_or(settings.drain, |seconds| Duration::from_secs(u64::from(seconds)));
+    let log = log(args.log.unwrap_or(LogForm::Json));
+    let app = App::new(speaker.setup(), settings, log, extra(&speaker));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_io()
+        .enable_time()
+        // One for each request that is judged, and some for whatever else blocks.
+        .max_blocking_threads(slots + 16)
+        .build()
+        .context("cannot start the server's threads")?;
+    let drained = runtime.block_on(listen(&host, port, app))?;
+    // What blocks a thread and did not end in time is not waited for either.
+    runtime.shutdown_background();
+    speaker.report_notes();
+    if !drained {
+        eprintln!("some requests were not answered in time and were dropped");
+    }
+    Ok(Outcome::of(drained))
+}
+
+async fn listen(host: &str, port: u16, app: Arc<App>) -> Result<bool> {
+    // Before the address is announced, so that whoever reads it can already end the server.
+    let ended = ended()?;
+    let listener = TcpListener::bind((host, port))
+        .await
+        .with_context(|| format!("cannot listen on {host}:{port}"))?;
+    eprintln!("{} listens on http://{}", app.model(), listener.local_addr()?);
+    Ok(serve(listener, app, ended).await?)
+}
+
+/// Done at the first interrupt or request to terminate.
+fn ended() -> Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without signals there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+/// The tokens of a file, one a line, and that of the environment.
+fn tokens(file: Option<&Path>) -> Result<Vec<String>> {
+    let mut tokens = Vec::new();
+    if let Some(file) = file {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        tokens.extend(
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned),
+        );
+        ensure!(!tokens.is_empty(), "{} holds no token", file.display());
+    }
+    tokens.extend(hub::variable("REWARDANYTHING_SERVER_TOKEN").map(|token| token.trim().to_owned()));
+    if let Some(short) = tokens.iter().find(|token| token.len() < 8) {
+        bail!("a token has {} characters: expected 8 or more", short.len());
+    }
+    Ok(tokens)
+}
+
+fn log(form: LogForm) -> Log {
+    let say = |line: String| {
+        // Nobody who reads the log is no reason to end.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    };
+    match form {
+        LogForm::Off => Arc::new(|_: &Event<'_>| {}),
+        LogForm::Text => Arc::new(move |event: &Event<'_>| {
+            say(format!(
+                "{} {} {} {:.1} ms {}",
+                event.status,
+                event.method,
+                table::plain(event.path),
+                event.seconds * 1e3,
+                event.request_id
+            ));
+        }),
+        LogForm::Json => Arc::new(move |event: &Event<'_>| {
+            let mut line = json!({"time": now(), "level": "info", "event": "request"});
+            if let (Some(line), Ok(serde_json::Value::Object(event))) =
+                (line.as_object_mut(), serde_json::to_value(event))
+            {
+                line.extend(event);
+            }
+            say(line.to_string());
+        }),
+    }
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a line of a log says when")]
+fn now() -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0.0, |now| (now.as_secs_f64() * 1e3).round() / 1e3)
+}
+
+/// What the engine says of itself, for `/metrics`.
+fn extra(speaker: &Speaker) -> Extra {
+    let Some(model) = speaker.local() else {
+        return Arc::new(String::new);
+    };
+    Arc::new(move || engine_metrics(&model))
+}
+
+fn engine_metrics(model: &LocalModel) -> String {
+    let Some(worker) = model.worker() else {
+        return String::new();
+    };
+    let activity = worker.activity();
+    let lines = [
+        ("rows_waiting", "gauge", activity.waiting() as u64),
+        ("rows_running", "gauge", activity.running() as u64),
+        ("prefix_cache_bytes", "gauge", activity.cached_bytes() as u64),
+        ("reused_tokens_total", "counter", activity.reused_tokens()),
+        ("computed_tokens_total", "counter", activity.computed_tokens()),
+    ];
+    lines
+        .iter()
+        .map(|(name, kind, value)| {
+            format!("# TYPE rewardanything_engine_{name} {kind}\nrewardanything_engine_{name} {value}\n")
+        })
+        .collect()
+}

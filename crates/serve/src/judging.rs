@@ -1,0 +1,205 @@
+//! The way to the judge: a bounded queue, so many at a time, and nobody judged for who has gone.
+//!
+//! A judge blocks its thread, so each request that is being judged has one of the runtime's blocking threads. Those of
+//! all callers are in the engine, or on their way to servers, at the same time; it is there that they are batched.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rewardanything_core::{
+    Generate, GenerateError, Judge, JudgeError, JudgeRequest, Judgment, Mask, Profile, Repeats, Waiter,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::{Metrics, Stage};
+
+/// A model and how it is spoken to, owned.
+#[derive(Clone)]
+pub struct Setup {
+    /// The model.
+    pub model: Arc<dyn Generate>,
+    /// How it is spoken to.
+    pub profile: Profile,
+    /// Seed of the order in which it sees responses.
+    pub seed: u64,
+    /// How often it is asked about each request.
+    pub repeats: Repeats,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("model", &self.model.name())
+            .field("profile", &self.profile.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a request does when all places are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is refused: a caller of its own can come back.
+    Refuse,
+    /// It waits: part of something larger that was let in already.
+    Wait,
+}
+
+/// Why a request was not judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotJudged {
+    /// The queue is full.
+    #[error("{waiting} requests are waiting already, as many as may; come back later")]
+    Full {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// It took too long.
+    #[error("no verdict within {seconds} s")]
+    Late {
+        /// The most that a request may take.
+        seconds: u64,
+    },
+}
+
+/// A judgment and how long it took.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was made of the request.
+    pub judgment: Judgment,
+    /// From the judge's taking it to the verdict.
+    pub spent: Duration,
+}
+
+/// A judge for many callers.
+#[derive(Debug)]
+pub struct Judging {
+    setup: Setup,
+    limits: Limits,
+    slots: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    metrics: Arc<Metrics>,
+}
+
+/// How much is taken on at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Requests that are judged at the same time; at least 1.
+    pub slots: usize,
+    /// Requests that may wait for one of the slots.
+    pub queue: usize,
+    /// The longest that a request may take, waiting included.
+    pub deadline: Duration,
+}
+
+impl Judging {
+    /// A queue before a judge.
+    pub fn new(setup: Setup, limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self {
+            setup,
+            slots: Arc::new(Semaphore::new(limits.slots.max(1))),
+            limits,
+            waiting: AtomicUsize::new(0),
+            metrics,
+        }
+    }
+
+    /// The model and how it is spoken to.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Requests that wait, and requests that are being judged.
+    pub fn load(&self) -> (usize, usize) {
+        let free = self.slots.available_permits();
+        (
+            self.waiting.load(Ordering::Relaxed),
+            self.limits.slots.max(1).saturating_sub(free),
+        )
+    }
+
+    /// How many are judged at a time.
+    pub fn slots(&self) -> usize {
+        self.limits.slots.max(1)
+    }
+
+    /// Judges a request when its turn comes. Dropping the future takes the request back, from the queue or from the
+    /// judge.
+    ///
+    /// # Errors
+    /// The queue is full and the request does not wait, or its time is over. What goes wrong in judging stands in the
+    /// judgment.
+    pub async fn judge(&self, request: Arc<JudgeRequest>, when_full: WhenFull) -> Result<Judged, NotJudged> {
+        let arrived = Instant::now();
+        let late = NotJudged::Late {
+            seconds: self.limits.deadline.as_secs(),
+        };
+        let slot = tokio::time::timeout(self.limits.deadline, self.slot(when_full));
+        let slot = slot.await.map_err(|_| late.clone())??;
+        self.metrics.stage(Stage::Queue, arrived.elapsed());
+        let left = self.limits.deadline.saturating_sub(arrived.elapsed());
+        match tokio::time::timeout(left, self.run(request, slot)).await {
+            Ok(judged) => {
+                self.metrics.stage(Stage::Judge, judged.spent);
+                self.metrics.judgment(&judged.judgment);
+                Ok(judged)
+            }
+            Err(_) => Err(late),
+        }
+    }
+
+    async fn slot(&self, when_full: WhenFull) -> Result<OwnedSemaphorePermit, NotJudged> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Counted(&self.waiting);
+        if when_full == WhenFull::Refuse && before >= self.limits.queue {
+            return Err(NotJudged::Full { waiting: before });
+        }
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        Ok(slot.expect("the semaphore is never closed. This is a bug."))
+    }
+
+    async fn run(&self, request: Arc<JudgeRequest>, slot: OwnedSemaphorePermit) -> Judged {
+        let waiter = Waiter::default();
+        let interest = waiter.interest();
+        let setup = self.setup.clone();
+        let asked = Arc::clone(&request);
+        let work = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            let judge =
+                Judge::new(setup.model.as_ref(), setup.profile, setup.seed).with_repeats(setup.repeats);
+            let judgment = judge
+                .judge_batch_for(std::slice::from_ref(&*asked), &interest)
+                .pop();
+            // Given back here, so that the place stays taken for as long as there is work, whoever waits for it.
+            drop(slot);
+            (judgment, began.elapsed())
+        });
+        let (judgment, spent) = work.await.unwrap_or_default();
+        drop(waiter);
+        Judged {
+            // A panic behind the seam is one request's failure.
+            judgment: judgment.unwrap_or_else(|| Judgment {
+                completion: None,
+                verdict: Err(JudgeError::Generate(GenerateError::Backend(
+                    "the judge broke down over this request".to_owned(),
+                ))),
+                mask: Mask::identity(request.responses().len()),
+                votes: None,
+            }),
+            spent,
+        }
+    }
+}
+
+/// One that is counted for as long as this lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,25 @@
+//! Judging over HTTP, for many callers at a time.
+//!
+//! [`serve`] listens; [`router`] has the routes. Beneath them is one [`Judging`](judging::Judging): a bounded queue
+//! before the same judge that files are judged with, so that a verdict does not depend on the way it was asked for.
+//!
+//! - [`item`] reads requests, the records of [`rewardanything_core::record`] answer them.
+//! - [`watch`] lets callers in and says what became of them, [`metrics`] counts.
+//!
+//! # What this crate never does
+//!
+//! It prints nothing and reads no environment: the log is a function it is given. It opens no connection of its own;
+//! a judge behind URLs is the model's affair. Nobody's texts are logged.
+
+mod app;
+mod fault;
+pub mod item;
+pub mod judging;
+pub mod metrics;
+mod native;
+mod serve;
+pub mod watch;
+
+pub use app::{App, Extra, Settings, router};
+pub use judging::{Limits, Setup};
+pub use serve::serve;

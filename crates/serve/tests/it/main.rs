@@ -1,0 +1,4 @@
+//! The server over real sockets, before real and scripted judges.
+
+mod common;
+mod native;
