@@ -19,6 +19,8 @@ pub struct State {
     pub params: Vec<f32>,
     /// The optimiser's moments.
     pub adamw: AdamW,
+    /// Numbers that a trainer keeps beside these; supervised training has none.
+    pub notes: Vec<f64>,
 }
 
 fn file_error(path: &Path) -> impl Fn(String) -> TrainError + '_ {
@@ -37,6 +39,11 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         .collect()
+}
+
+fn doubles(bytes: &[u8]) -> Vec<f64> {
+    let of = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    bytes.chunks_exact(8).map(of).collect()
 }
 
 /// Writes a file whole or not at all.
@@ -60,13 +67,18 @@ impl State {
             ("second", &self.adamw.second),
         ];
         let buffers: Vec<(&str, Vec<u8>)> = parts.iter().map(|(name, v)| (*name, bytes(v))).collect();
-        let views: Result<Vec<_>, _> = buffers
+        let mut views = buffers
             .iter()
             .map(|(name, b)| TensorView::new(Dtype::F32, vec![b.len() / 4], b).map(|v| (*name, v)))
-            .collect();
-        let note = HashMap::from([("step".to_owned(), self.step.to_string())]);
-        let content = serialize(views.map_err(|e| error(e.to_string()))?, Some(note))
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|e| error(e.to_string()))?;
+        let notes: Vec<u8> = self.notes.iter().flat_map(|x| x.to_le_bytes()).collect();
+        if !notes.is_empty() {
+            let view = TensorView::new(Dtype::F64, vec![self.notes.len()], &notes);
+            views.push(("notes", view.map_err(|e| error(e.to_string()))?));
+        }
+        let note = HashMap::from([("step".to_owned(), self.step.to_string())]);
+        let content = serialize(views, Some(note)).map_err(|e| error(e.to_string()))?;
         write_atomically(path, &content)
     }
 
@@ -103,6 +115,9 @@ impl State {
             step,
             params: read("params")?,
             adamw,
+            notes: tensors
+                .tensor("notes")
+                .map_or_else(|_| Vec::new(), |t| doubles(t.data())),
         })
     }
 }
@@ -112,21 +127,27 @@ impl State {
 /// # Errors
 /// [`TrainError::File`].
 pub fn export(path: &Path, layout: &Layout, params: &[f32]) -> Result<(), TrainError> {
-    let error = file_error(path);
+    let content = exported(layout, params).map_err(|e| file_error(path)(e.to_string()))?;
+    write_atomically(path, &content)
+}
+
+/// The bytes that [`export`] writes.
+///
+/// # Errors
+/// What the format refuses.
+pub(crate) fn exported(layout: &Layout, params: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let rounded: Vec<u8> = params
         .iter()
         .flat_map(|x| bf16::from_f32(*x).to_le_bytes())
         .collect();
-    let views: Result<Vec<_>, _> = layout
+    let views: Vec<_> = layout
         .tensors
         .iter()
         .map(|t| {
             let data = &rounded[t.range.start * 2..t.range.end * 2];
             TensorView::new(Dtype::BF16, t.shape.clone(), data).map(|v| (t.name.clone(), v))
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let content =
-        serialize(views.map_err(|e| error(e.to_string()))?, Some(note)).map_err(|e| error(e.to_string()))?;
-    write_atomically(path, &content)
+    serialize(views, Some(note))
 }

@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod encode;
 mod error;
 pub mod examples;
+mod folder;
 pub mod fused;
 pub mod layout;
 pub mod load;

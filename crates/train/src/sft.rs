@@ -1,9 +1,10 @@
 //! Supervised fine-tuning: recipe in, model folder out.
 
 use crate::adamw::AdamW;
-use crate::checkpoint::{State, export, write_atomically};
+use crate::checkpoint::{State, write_atomically};
 use crate::encode::Encoder;
 use crate::examples::{Kind, Maker};
+use crate::folder::{Journal, RunFolder, progress, threads};
 use crate::fused::{CHUNK_TOKENS, Fused};
 use crate::layout::{Dims, Layout};
 use crate::pool::Pool;
@@ -12,14 +13,11 @@ use crate::replica::{Place, Replica};
 use crate::sequence::Sequence;
 use crate::watch::{Ended, RunNote};
 use crate::{TrainError, bpe};
-use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rewardanything_engine::Config;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -69,14 +67,9 @@ pub fn run_until(path: &Path, resume: bool, until: Option<usize>) -> Result<Fini
     trainer.train(until.unwrap_or(recipe.run.steps))
 }
 
-/// Where a folder keeps its parts.
-fn checkpoint_path(output: &Path) -> PathBuf {
-    output.join("checkpoint.safetensors")
-}
-
 struct Trainer<'a> {
     recipe: &'a Recipe,
-    output: PathBuf,
+    folder: RunFolder,
     config: Config,
     layout: Layout,
     encoder: Encoder,
@@ -86,28 +79,14 @@ struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     fn prepare(recipe: &'a Recipe, base: &Path, resume: bool) -> Result<Self, TrainError> {
-        let output = base.join(&recipe.output);
-        let error = |message: String| TrainError::File {
-            path: output.clone(),
-            message,
-        };
-        let checkpoint = checkpoint_path(&output);
-        if checkpoint.exists() && !resume {
-            return Err(error(
-                "holds a run already; go on with --resume, or name another output".into(),
-            ));
-        }
-        if resume && !checkpoint.exists() {
-            return Err(error("holds no checkpoint to resume from".into()));
-        }
-        fs::create_dir_all(&output).map_err(|e| error(e.to_string()))?;
+        let folder = RunFolder::open(base.join(&recipe.output), resume)?;
         let mut pool = Pool::read(&recipe.pool, base)?;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
         pool.index_made_up(recipe.seed);
-        let (config, tokenizer) = Self::model(recipe, base, &output, &pool, resume)?;
+        let (config, tokenizer) = Self::model(recipe, base, &folder, &pool, resume)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let state = if resume {
-            State::load(&checkpoint, layout.len())?
+            State::load(&folder.checkpoint(), layout.len())?
         } else {
             let params = match &recipe.model {
                 ModelSource::Scratch(_) => layout.initial(&mut rng),
@@ -117,12 +96,13 @@ impl<'a> Trainer<'a> {
                 step: 0,
                 params,
                 adamw: AdamW::new(layout.len()),
+                notes: Vec::new(),
             }
         };
-        let encoder = Encoder::new(tokenizer, &output, recipe)?;
+        let encoder = Encoder::new(tokenizer, folder.path(), recipe)?;
         Ok(Self {
             recipe,
-            output,
+            folder,
             config,
             layout,
             encoder,
@@ -135,11 +115,11 @@ impl<'a> Trainer<'a> {
     fn model(
         recipe: &Recipe,
         base: &Path,
-        output: &Path,
+        output: &RunFolder,
         pool: &Pool,
         resume: bool,
     ) -> Result<(Config, tokenizers::Tokenizer), TrainError> {
-        let file = |name: &str| output.join(name);
+        let file = |name: &str| output.file(name);
         let tokenizer_error = |e: tokenizers::Error| TrainError::Tokenizer(e.to_string());
         match &recipe.model {
             ModelSource::Scratch(config) => {
@@ -192,65 +172,25 @@ impl<'a> Trainer<'a> {
                 write_atomically(&file("judge.toml"), text.as_bytes())?;
                 Ok((config, tokenizer))
             }
-            ModelSource::From(folder) => {
-                let folder = base.join(folder);
-                for name in [
-                    "config.json",
-                    "tokenizer.json",
-                    "tokenizer_config.json",
-                    "judge.toml",
-                ] {
-                    let source = folder.join(name);
-                    if source.exists() || name != "judge.toml" {
-                        fs::copy(&source, file(name)).map_err(|e| TrainError::File {
-                            path: source.clone(),
-                            message: e.to_string(),
-                        })?;
-                    }
-                }
-                let path = file("config.json");
-                let bytes = fs::read(&path).map_err(|e| TrainError::File {
-                    path: path.clone(),
-                    message: e.to_string(),
-                })?;
-                let tokenizer =
-                    tokenizers::Tokenizer::from_file(file("tokenizer.json")).map_err(tokenizer_error)?;
-                Ok((Config::from_json(&bytes)?, tokenizer))
-            }
+            ModelSource::From(folder) => output.take_model(&base.join(folder)),
         }
     }
 
     fn train(&mut self, until: usize) -> Result<Finished, TrainError> {
         let run = &self.recipe.run;
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if run.threads == 0 { processors } else { run.threads };
-        let mut fused = Fused::new(self.layout.clone(), threads, CHUNK_TOKENS).computing(run.compute);
+        let mut fused =
+            Fused::new(self.layout.clone(), threads(run.threads), CHUNK_TOKENS).computing(run.compute);
         let mut gradient = vec![0f32; self.layout.len()];
         let mut replica: Option<Replica> = None;
-        let metrics_path = self.output.join("metrics.jsonl");
-        let error = |e: std::io::Error| TrainError::File {
-            path: metrics_path.clone(),
-            message: e.to_string(),
-        };
-        truncate_metrics(&metrics_path, self.state.step)?;
-        let mut metrics = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&metrics_path)
-            .map_err(error)?;
-        let bar = ProgressBar::new(run.steps as u64).with_style(
-            ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed_precise} left {eta_precise} {msg}")
-                .expect("the template is valid. This is a bug."),
-        );
-        bar.set_position(self.state.step as u64);
-        bar.reset_eta();
+        let mut metrics = Journal::open(self.folder.file("metrics.jsonl"), self.state.step)?;
+        let bar = progress(run.steps, self.state.step);
         let mut last_loss = f64::NAN;
         let mut note = RunNote {
             kind: "sft".into(),
             steps: until.min(run.steps),
             ended: None,
         };
-        note.write(&self.output)?;
+        note.write(self.folder.path())?;
         while self.state.step < until.min(run.steps) {
             let started = Instant::now();
             let step = self.state.step;
@@ -300,36 +240,26 @@ impl<'a> Trainer<'a> {
                 tokens_per_second: tokens as f64 / seconds,
                 seconds,
             };
-            let text = serde_json::to_string(&line).expect("metrics are JSON. This is a bug.");
-            writeln!(metrics, "{text}").map_err(error)?;
+            metrics.write(&line)?;
             bar.set_message(format!("loss {loss:.3}, {:.0} tokens/s", line.tokens_per_second));
             bar.inc(1);
             if self.state.step.is_multiple_of(run.checkpoint_every) || self.state.step == run.steps {
-                self.save()?;
+                self.folder.save(&self.state, &self.layout)?;
             }
         }
         bar.finish();
-        self.save()?;
+        self.folder.save(&self.state, &self.layout)?;
         note.ended = Some(if self.state.step < run.steps {
             Ended::Stopped
         } else {
             Ended::Finished
         });
-        note.write(&self.output)?;
+        note.write(self.folder.path())?;
         Ok(Finished {
-            folder: self.output.clone(),
+            folder: self.folder.path().to_owned(),
             steps: self.state.step,
             loss: last_loss,
         })
-    }
-
-    fn save(&self) -> Result<(), TrainError> {
-        self.state.save(&checkpoint_path(&self.output))?;
-        export(
-            &self.output.join("model.safetensors"),
-            &self.layout,
-            &self.state.params,
-        )
     }
 
     /// The examples of a step, and how many were too long.
@@ -365,13 +295,4 @@ impl<'a> Trainer<'a> {
         }
         Ok((batch, too_long))
     }
-}
-
-/// Drops the metrics of steps that a resumed run does again.
-fn truncate_metrics(path: &Path, steps: usize) -> Result<(), TrainError> {
-    let Ok(text) = fs::read_to_string(path) else {
-        return Ok(());
-    };
-    let kept: String = text.lines().take(steps).flat_map(|l| [l, "\n"]).collect();
-    write_atomically(path, kept.as_bytes())
 }

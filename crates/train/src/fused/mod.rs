@@ -7,12 +7,14 @@
 //! Shape suffixes: `n` tokens of a chunk (its sequences one after another), `d` hidden, `q` = heads x head size,
 //! `kv` = key heads x head size, `f` feed-forward, `r` rows with a loss, `v` vocabulary.
 
+mod objective;
 mod pass;
 mod products;
 
 use crate::examples::Kind;
 use crate::layout::Layout;
 use crate::sequence::Sequence;
+use objective::{Goal, by_sequence};
 use pass::{Pass, Workspace};
 use products::{PackedWeights, Products};
 use rewardanything_kernels as kernels;
@@ -20,6 +22,8 @@ use rewardanything_kernels::{Isa, RopeTable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+pub use objective::{Likelihoods, Objective, Place, Term};
 
 /// Tokens each thread takes at a time: activations of a layer then stay near the cache.
 pub const CHUNK_TOKENS: usize = 768;
@@ -47,18 +51,21 @@ struct Chunk {
     /// (row, target, weight) of every position with a loss.
     targets: Vec<(usize, u32, f32)>,
     kinds: Vec<Kind>,
+    /// Where each target stands in the batch.
+    places: Vec<Place>,
 }
 
 impl Chunk {
-    fn new(sequences: &[&Sequence]) -> Self {
+    fn new(sequences: &[(usize, &Sequence)]) -> Self {
         let mut chunk = Self {
             tokens: vec![],
             positions: vec![],
             segments: vec![],
             targets: vec![],
             kinds: vec![],
+            places: vec![],
         };
-        for s in sequences {
+        for &(sequence, s) in sequences {
             let start = chunk.tokens.len();
             // The last token predicts nothing, so it is not computed at all.
             let n = s.tokens.len() - 1;
@@ -68,6 +75,10 @@ impl Chunk {
             for i in (0..n).filter(|i| s.weights[i + 1] != 0.0) {
                 chunk.targets.push((start + i, s.tokens[i + 1], s.weights[i + 1]));
                 chunk.kinds.push(s.kinds[i + 1]);
+                chunk.places.push(Place {
+                    sequence,
+                    token: i + 1,
+                });
             }
         }
         chunk
@@ -133,6 +144,41 @@ impl Fused {
             .flat_map(|s| &s.weights[1..])
             .map(|w| f64::from(*w))
             .sum();
+        let goal = Goal::CrossEntropy((1.0 / total) as f32);
+        let loss = self.passes(params, batch, goal);
+        self.sum(gradient);
+        loss
+    }
+
+    /// The sum of `objective`'s terms over all tokens of `batch` whose weight is not 0, and the likelihoods it was
+    /// computed from; `gradient` is replaced.
+    ///
+    /// Summation order is fixed by the batch and the number of threads.
+    pub fn objective_and_gradient(
+        &mut self,
+        params: &[f32],
+        batch: &[Sequence],
+        objective: &dyn Objective,
+        gradient: &mut [f32],
+    ) -> (f64, Likelihoods) {
+        let loss = self.passes(params, batch, Goal::Objective(objective));
+        self.sum(gradient);
+        (loss, self.take_likelihoods(batch.len()))
+    }
+
+    /// The likelihoods of all tokens of `batch` whose weight is not 0, by the forward pass alone.
+    pub fn likelihoods(&mut self, params: &[f32], batch: &[Sequence]) -> Likelihoods {
+        self.passes(params, batch, Goal::Likelihoods);
+        self.take_likelihoods(batch.len())
+    }
+
+    fn take_likelihoods(&mut self, sequences: usize) -> Likelihoods {
+        let parts = self.workers.iter_mut().flat_map(|w| w.0.likelihoods.drain(..));
+        by_sequence(sequences, parts)
+    }
+
+    /// Runs all chunks; the threads' gradients are left with the workers.
+    fn passes(&mut self, params: &[f32], batch: &[Sequence], goal: Goal<'_>) -> f64 {
         let chunks = self.chunks(batch);
         let threads = self.workers.len();
         if self.compute == Compute::Native {
@@ -147,9 +193,9 @@ impl Fused {
                 params,
                 packed: &self.packed,
             },
-            scale: (1.0 / total) as f32,
+            goal,
         };
-        let loss = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let handles: Vec<_> = self
                 .workers
                 .iter_mut()
@@ -160,6 +206,7 @@ impl Fused {
                     scope.spawn(move || {
                         own.fill(0.0);
                         workspace.tally.clear();
+                        workspace.likelihoods.clear();
                         mine.iter()
                             .map(|chunk| pass.run(chunk, workspace, own))
                             .sum::<f64>()
@@ -170,9 +217,7 @@ impl Fused {
                 .into_iter()
                 .map(|h| h.join().expect("a gradient thread panicked. This is a bug."));
             losses.sum::<f64>()
-        });
-        self.sum(gradient);
-        loss
+        })
     }
 
     /// The sum of all threads' gradients, each thread adding up its share of the elements in the order of the threads.
@@ -213,17 +258,21 @@ impl Fused {
             .next_multiple_of(threads)
             .min(batch.len())
             .max(1);
-        let mut order: Vec<&Sequence> = batch.iter().filter(|s| s.tokens.len() > 1).collect();
-        order.sort_by_key(|s| std::cmp::Reverse(s.tokens.len()));
-        let mut bins: Vec<(usize, Vec<&Sequence>)> = vec![(0, vec![]); count];
-        for s in order {
+        let mut order: Vec<(usize, &Sequence)> = batch
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.tokens.len() > 1)
+            .collect();
+        order.sort_by_key(|(_, s)| std::cmp::Reverse(s.tokens.len()));
+        let mut bins: Vec<(usize, Vec<(usize, &Sequence)>)> = vec![(0, vec![]); count];
+        for (place, s) in order {
             let bin = bins
                 .iter_mut()
                 .min_by_key(|b| b.0)
                 .expect("count is at least one. This is a bug.");
             // Attention grows with the square of the length; 512 tokens cost about a quarter more than linear.
             bin.0 += s.tokens.len() * (2048 + s.tokens.len());
-            bin.1.push(s);
+            bin.1.push((place, s));
         }
         bins.iter()
             .filter(|b| !b.1.is_empty())

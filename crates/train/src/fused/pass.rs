@@ -1,11 +1,12 @@
 //! The forward and backward pass of one chunk on one thread.
 
+use super::objective::{Goal, Place};
 use super::products::Products;
 use super::{Chunk, Compute, Tally};
 use crate::layout::{LayerRanges, Layout};
 use rewardanything_kernels as kernels;
 use rewardanything_kernels::attention::Saved;
-use rewardanything_kernels::{AttentionBuffers, AttentionShape, Panels, RopeTable, Rows, Write};
+use rewardanything_kernels::{AttentionBuffers, AttentionShape, Likelihood, Panels, RopeTable, Rows, Write};
 use std::ops::Range;
 
 /// Rows of logits held at once.
@@ -74,6 +75,8 @@ pub(super) struct Workspace {
     scratch: Scratch,
     /// (hits, tokens) of each kind since the last batch began.
     pub(super) tally: Tally,
+    /// Of all targets since the last batch began, where the goal is not cross-entropy.
+    pub(super) likelihoods: Vec<(Place, Likelihood)>,
 }
 
 fn zeroed(v: &mut Vec<f32>, len: usize) -> &mut [f32] {
@@ -93,7 +96,7 @@ pub(super) struct Pass<'a> {
     pub(super) layout: &'a Layout,
     pub(super) rope: &'a RopeTable,
     pub(super) products: Products<'a>,
-    pub(super) scale: f32,
+    pub(super) goal: Goal<'a>,
 }
 
 impl Pass<'_> {
@@ -112,10 +115,16 @@ impl Pass<'_> {
             row.copy_from_slice(&embed[token as usize * d..][..d]);
         }
         w.layers.resize_with(dims.layers, LayerSaves::default);
-        for (ranges, saves) in self.layout.layers.iter().zip(&mut w.layers) {
+        let forward_alone = matches!(self.goal, Goal::Likelihoods);
+        for (i, ranges) in self.layout.layers.iter().enumerate() {
+            // Nothing is asked for again, so one layer's place does for all, and stays in the cache.
+            let saves = &mut w.layers[if forward_alone { 0 } else { i }];
             self.layer_forward(chunk, ranges, saves, &mut w.hidden_nd, &mut w.scratch);
         }
         let loss = self.head(chunk, w, gradient);
+        if forward_alone {
+            return 0.0;
+        }
         for (ranges, saves) in self.layout.layers.iter().zip(&mut w.layers).rev() {
             self.layer_backward(
                 chunk,
@@ -202,11 +211,10 @@ impl Pass<'_> {
         let (products, head) = (&self.products, &self.layout.head);
         let packs = &mut w.scratch.packs;
         let mut loss = 0.0;
-        for (block, kinds) in chunk
-            .targets
-            .chunks(LOGIT_ROWS)
-            .zip(chunk.kinds.chunks(LOGIT_ROWS))
-        {
+        let blocks = chunk.targets.chunks(LOGIT_ROWS);
+        let kinds = chunk.kinds.chunks(LOGIT_ROWS);
+        let places = chunk.places.chunks(LOGIT_ROWS);
+        for ((block, kinds), places) in blocks.zip(kinds).zip(places) {
             let r = block.len();
             for (row, (i, _, _)) in sized(&mut w.rows_rd, r * d).chunks_exact_mut(d).zip(block) {
                 row.copy_from_slice(&w.final_nd[i * d..][..d]);
@@ -215,9 +223,32 @@ impl Pass<'_> {
             let x = products.input(&w.rows_rd, d, &mut packs.rows);
             products.project(x, head, logits, Write::Replace);
             let targets: Vec<u32> = block.iter().map(|t| t.1).collect();
-            let weights: Vec<f32> = block.iter().map(|t| t.2 * self.scale).collect();
             w.hits.resize(r, false);
-            loss += kernels::cross_entropy(logits, &targets, &weights, &mut w.hits);
+            match self.goal {
+                Goal::CrossEntropy(scale) => {
+                    let weights: Vec<f32> = block.iter().map(|t| t.2 * scale).collect();
+                    loss += kernels::cross_entropy(logits, &targets, &weights, &mut w.hits);
+                }
+                goal => {
+                    let mut likelihoods = vec![Likelihood::default(); r];
+                    kernels::likelihoods(logits, &targets, &mut likelihoods);
+                    for (hit, likelihood) in w.hits.iter_mut().zip(&likelihoods) {
+                        *hit = likelihood.hit;
+                    }
+                    let own = places.iter().copied().zip(likelihoods.iter().copied());
+                    w.likelihoods.extend(own);
+                    let Goal::Objective(objective) = goal else {
+                        continue;
+                    };
+                    let mut slopes = Vec::with_capacity(r);
+                    for (place, likelihood) in places.iter().zip(&likelihoods) {
+                        let term = objective.term(*place, f64::from(likelihood.log_probability));
+                        loss += term.value;
+                        slopes.push(term.slope as f32);
+                    }
+                    kernels::likelihood_gradient(logits, &targets, &likelihoods, &slopes);
+                }
+            }
             for (kind, hit) in kinds.iter().zip(&w.hits) {
                 let entry = w.tally.entry(*kind).or_default();
                 entry.0 += usize::from(*hit);
@@ -232,6 +263,9 @@ impl Pass<'_> {
             for (row, (i, _, _)) in w.d_rows_rd.chunks_exact(d).zip(block) {
                 d_final[i * d..][..d].copy_from_slice(row);
             }
+        }
+        if matches!(self.goal, Goal::Likelihoods) {
+            return 0.0;
         }
         let d_hidden = zeroed(&mut w.d_hidden_nd, n * d);
         let saved = (&w.hidden_nd[..], norm, &w.final_inv_rms[..]);
