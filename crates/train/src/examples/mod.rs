@@ -20,9 +20,9 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reply::Reply;
-use rewardanything_core::{JudgeRequest, Mask, Profile, Response, messages};
+use rewardanything_core::{Gold, JudgeRequest, Mask, Profile, Response, messages};
 use rewardanything_principles::items::PrincipleSplit;
-use rewardanything_principles::{Direction, Measure, Split, phrase, trim_to_words};
+use rewardanything_principles::{Direction, Measure, Split, gold_of_values, phrase, trim_to_words};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use texts::Texts;
@@ -60,6 +60,17 @@ pub struct Example {
     pub reply: String,
     /// Byte ranges of the reply that a metric follows.
     pub marks: Vec<(Range<usize>, Kind)>,
+}
+
+/// A request with its exact answer, to which nobody has replied yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// What is to be judged.
+    pub request: JudgeRequest,
+    /// In which order the responses are shown.
+    pub mask: Mask,
+    /// The right verdict.
+    pub gold: Gold,
 }
 
 /// The curriculum.
@@ -135,18 +146,23 @@ struct Material {
     texts: Vec<String>,
 }
 
+impl Material {
+    fn request(self) -> JudgeRequest {
+        let named = self.texts.into_iter().enumerate().map(|(i, text)| Response {
+            name: format!("r{i}"),
+            text,
+        });
+        JudgeRequest::new(self.principle, self.prompt, named.collect())
+            .expect("principle, prompt and responses were made non-empty. This is a bug.")
+    }
+}
+
 impl Maker<'_> {
     /// Example `index` of `step`, at `progress` in 0..1 of the training.
     pub fn example(&self, step: usize, index: usize, progress: f64) -> Example {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(((step as u64) << 20) | index as u64);
-        let stage = self
-            .config
-            .stages
-            .iter()
-            .find(|s| progress < s.until)
-            .or(self.config.stages.last());
-        let stage = stage.expect("the configuration was checked to have a stage. This is a bug.");
+        let stage = self.stage(progress);
         let draw: f64 = rng.random();
         if draw < stage.measure {
             self.measure(&mut rng, stage)
@@ -160,20 +176,53 @@ impl Maker<'_> {
     }
 
     fn judge(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
+        let (material, measure, direction) = self.judged(rng, stage);
+        let levels: Vec<f64> = material
+            .texts
+            .iter()
+            .map(|t| f64::from(measure.level(t)))
+            .collect();
+        let mut reply = Reply::thinking();
+        reply.asked(measure, direction);
+        reply.levels(&[measure], &material.texts);
+        self.finish(material, reply.verdict(direction, &levels))
+    }
+
+    /// Case `index` of `step`, at `progress` in 0..1 of the training: what a judge example asks, without a reply.
+    pub fn case(&self, step: usize, index: usize, progress: f64) -> Case {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(((step as u64) << 20) | index as u64);
+        let (material, measure, direction) = self.judged(&mut rng, self.stage(progress));
+        let levels: Vec<f64> = material
+            .texts
+            .iter()
+            .map(|t| f64::from(measure.level(t)))
+            .collect();
+        let request = material.request();
+        Case {
+            mask: Mask::identity(request.responses().len()),
+            request,
+            gold: gold_of_values(direction, &levels),
+        }
+    }
+
+    fn judged(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> (Material, Measure, Direction) {
         let (least, most) = (stage.responses.0.max(2), stage.responses.1.max(2));
         let count = rng.random_range(least..=most);
         let (measure, direction) = draw_principle(rng);
         let (prompt, texts) = self.texts(rng, stage, count, measure);
-        let levels: Vec<f64> = texts.iter().map(|t| f64::from(measure.level(t))).collect();
-        let mut reply = Reply::thinking();
-        reply.asked(measure, direction);
-        reply.levels(&[measure], &texts);
         let material = Material {
             principle: self.principle(rng, measure, direction),
             prompt,
             texts,
         };
-        self.finish(material, reply.verdict(direction, &levels))
+        (material, measure, direction)
+    }
+
+    fn stage(&self, progress: f64) -> &Stage {
+        let stages = &self.config.stages;
+        let stage = stages.iter().find(|s| progress < s.until).or(stages.last());
+        stage.expect("the configuration was checked to have a stage. This is a bug.")
     }
 
     /// A principle beside one very short response, and a reply that only says what it asks for.
@@ -257,18 +306,8 @@ impl Maker<'_> {
     }
 
     fn finish(&self, material: Material, reply: Reply) -> Example {
-        let Material {
-            principle,
-            prompt,
-            texts,
-        } = material;
-        let named = texts.into_iter().enumerate().map(|(i, text)| Response {
-            name: format!("r{i}"),
-            text,
-        });
-        let mask = Mask::identity(named.len());
-        let request = JudgeRequest::new(principle, prompt, named.collect())
-            .expect("principle, prompt and responses were made non-empty. This is a bug.");
+        let request = material.request();
+        let mask = Mask::identity(request.responses().len());
         Example {
             messages: messages(self.profile, &request, &mask),
             reply: reply.text,
