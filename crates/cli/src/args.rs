@@ -420,10 +420,37 @@ pub(crate) enum TrainCommand {
         #[arg(long, value_name = "STEPS")]
         stop_after: Option<usize>,
     },
+    /// Train a judge by rewarding its own verdicts (group relative preference learning)
+    #[command(after_help = GRPL_HELP)]
+    Grpl {
+        /// The recipe (TOML)
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Go on from the last checkpoint in the recipe's output folder
+        #[arg(long)]
+        resume: bool,
+        /// Stop with a checkpoint once so many steps are done in all; schedules stay those of the whole run
+        #[arg(long, value_name = "STEPS")]
+        stop_after: Option<usize>,
+    },
     /// See how runs are doing, while they go on or afterwards
     #[command(after_help = WATCH_HELP)]
     Watch(WatchArgs),
 }
+
+const GRPL_HELP: &str = "\
+Each step samples several replies to every case from the model itself, rewards them against the gold verdict, and
+makes those likelier that earned more than the others to the same case.
+
+The recipe names a model folder to start from and a file of items with gold, as `data verifiable` writes them, or
+how to make cases on the fly. Paths in it are relative to its own folder.
+
+The output folder holds a model that `judge --model` takes, its checkpoint, the model that was best on the
+validation items (best/), metrics.jsonl with one line a step, and samples.jsonl with some of the replies.
+
+Examples:
+  rewardanything data verifiable --responses answers.jsonl.gz --phrasings train --output items.jsonl
+  rewardanything train grpl --config recipes/nano/grpl.toml";
 
 const SFT_HELP: &str = "\
 The output folder holds a model that `judge --model` takes, its checkpoint, and metrics.jsonl with one line a step.

@@ -75,6 +75,11 @@ fn main() -> ExitCode {
             stop_after,
         }) => train_sft(&config, resume, stop_after),
         Command::Train(TrainCommand::Watch(args)) => watch::run(&args),
+        Command::Train(TrainCommand::Grpl {
+            config,
+            resume,
+            stop_after,
+        }) => train_grpl(&config, resume, stop_after),
         Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
         Command::Model(ModelCommand::List { json }) => hub::list(json),
         Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),
@@ -100,6 +105,31 @@ fn train_sft(config: &Path, resume: bool, stop_after: Option<usize>) -> Result<O
         finished.loss,
         finished.folder.display()
     );
+    Ok(Outcome::Done)
+}
+
+fn train_grpl(config: &Path, resume: bool, stop_after: Option<usize>) -> Result<Outcome> {
+    let finished = rewardanything_train::grpo::run_until(config, resume, stop_after)?;
+    let folder = finished.folder.display();
+    if finished.reward.is_nan() {
+        eprintln!("{} steps were done already: {folder}", finished.steps);
+    } else {
+        eprintln!(
+            "{} steps, last reward {:.4}: {folder}",
+            finished.steps, finished.reward
+        );
+    }
+    if let Some((step, accuracy)) = finished.best {
+        let best = finished.folder.join("best");
+        eprintln!(
+            "best pairwise accuracy on the validation items {:.1}%, after {step} steps: {}",
+            100.0 * accuracy,
+            best.display()
+        );
+    }
+    if finished.stopped_early {
+        eprintln!("ended early: validation got no better");
+    }
     Ok(Outcome::Done)
 }
 

@@ -13,6 +13,7 @@ mod error;
 pub mod examples;
 mod folder;
 pub mod fused;
+pub mod grpo;
 pub mod layout;
 pub mod load;
 pub mod lora;

@@ -71,6 +71,17 @@ pub struct Example {
     pub marks: Vec<(Range<usize>, Kind)>,
 }
 
+/// A request with its exact answer, to which nobody has replied yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// What is to be judged.
+    pub request: JudgeRequest,
+    /// In which order the responses are shown.
+    pub mask: Mask,
+    /// The right verdict.
+    pub gold: Gold,
+}
+
 /// The curriculum.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -186,13 +197,18 @@ impl Maker<'_> {
         }
     }
 
-    /// A request to judge and its gold, in the same places as [`example`](Self::example)s.
-    pub fn case(&self, step: usize, index: usize, progress: f64) -> (JudgeRequest, Gold) {
+    /// Case `index` of `step`, at `progress` in 0..1 of the training: what a judge example asks, without a reply.
+    pub fn case(&self, step: usize, index: usize, progress: f64) -> Case {
         let (mut rng, stage) = self.place(step, index, progress);
         let (rule, material) = self.to_judge(&mut rng, stage);
         let texts: Vec<&str> = material.texts.iter().map(String::as_str).collect();
         let gold = rule.gold(&texts);
-        (material.into_request(), gold)
+        let request = material.into_request();
+        Case {
+            mask: Mask::identity(request.responses().len()),
+            request,
+            gold,
+        }
     }
 
     fn place(&self, step: usize, index: usize, progress: f64) -> (ChaCha8Rng, &Stage) {

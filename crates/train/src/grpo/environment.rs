@@ -1,0 +1,245 @@
+//! Where cases come from and what replies to them earn.
+//!
+//! The trainer knows prompts of tokens and numbers that replies earn, no more. [`Judging`] is the environment of this
+//! project; tests have others, whose best policy is known.
+
+use super::cases::{self, Item};
+use super::config::{CaseSource, GrplRecipe, LengthPenalty, MadeCases};
+use super::mix;
+use super::validation::{Validated, Validation};
+use crate::TrainError;
+use crate::examples::{Case, Maker};
+use crate::pool::Pool;
+use crate::synth;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rewardanything_core::reward::{Reward, RewardWeights, reward};
+use rewardanything_core::{Mask, Profile, ThinkingPolicy, messages, parse};
+use rewardanything_engine::{Chat, LocalModel};
+use std::path::Path;
+
+/// A prompt to reply to.
+#[derive(Clone, Debug)]
+pub struct Task<C> {
+    /// What it is called in samples.
+    pub id: String,
+    /// What the policy reads.
+    pub prompt: Vec<u32>,
+    /// What grading needs.
+    pub case: C,
+}
+
+/// A reply as grading sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// The tokens written, without the one that ended it.
+    pub tokens: &'a [u32],
+    /// The same as text.
+    pub text: &'a str,
+}
+
+/// What a reply earns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grade {
+    /// The reward.
+    pub total: f64,
+    /// Whether it keeps to the format in full.
+    pub in_format: bool,
+    /// Parts of the reward by name, for the metrics; the same names for every reply, except those that do not apply.
+    pub parts: Vec<(&'static str, f64)>,
+}
+
+/// Cases and rewards.
+pub trait Environment {
+    /// What grading needs of a case.
+    type Case;
+
+    /// Case `index` of `step`, at `progress` in 0..1 of the training. The same arguments give the same case.
+    ///
+    /// # Errors
+    /// A case that cannot be had.
+    fn task(&self, step: usize, index: usize, progress: f64) -> Result<Task<Self::Case>, TrainError>;
+
+    /// What a reply earns.
+    fn grade(&self, case: &Self::Case, reply: &Reply<'_>) -> Grade;
+
+    /// How good the model is at what it is trained for; `None` where nothing measures it.
+    ///
+    /// # Errors
+    /// A model that cannot be run.
+    fn validate(&self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
+        let _ = model;
+        Ok(None)
+    }
+}
+
+/// Judging by principles, rewarded against gold verdicts.
+pub struct Judging {
+    profile: Profile,
+    chat: Chat,
+    source: Source,
+    seed: u64,
+    /// Cases of the file that a step may use up.
+    per_step: usize,
+    weights: RewardWeights,
+    length: Option<LengthPenalty>,
+    longest: usize,
+    validation: Option<Validation>,
+}
+
+enum Source {
+    Items(Vec<Item>),
+    Made { config: MadeCases, pool: Box<Pool> },
+}
+
+impl Judging {
+    /// The environment of a recipe whose paths are relative to `base`, for a judge that is spoken to as `profile` says
+    /// through `chat`.
+    ///
+    /// # Errors
+    /// A file that is missing or malformed, or an item with more responses than the judge takes.
+    pub fn new(recipe: &GrplRecipe, base: &Path, profile: Profile, chat: Chat) -> Result<Self, TrainError> {
+        let source = match &recipe.cases {
+            CaseSource::File(file) => Source::Items(items(&base.join(file), &profile)?),
+            CaseSource::Made(made) => {
+                let mut pool = Pool::read(&made.pool, base)?;
+                let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+                for _ in 0..20_000 {
+                    pool.index(&synth::sentence(&mut rng));
+                }
+                Source::Made {
+                    config: made.clone(),
+                    pool: Box::new(pool),
+                }
+            }
+        };
+        let validation = recipe.validation.as_ref().map(|config| {
+            let mut items = items(&base.join(&config.file), &profile)?;
+            if config.items > 0 {
+                items.truncate(config.items);
+            }
+            Ok::<_, TrainError>(Validation::new(items, profile.clone(), recipe.seed))
+        });
+        Ok(Self {
+            profile,
+            chat,
+            source,
+            seed: recipe.seed,
+            per_step: recipe.rollout.most(),
+            weights: recipe.reward.weights,
+            length: recipe.reward.length,
+            longest: recipe.rollout.max_new_tokens,
+            validation: validation.transpose()?,
+        })
+    }
+
+    fn case(&self, step: usize, index: usize, progress: f64) -> (String, Case) {
+        match &self.source {
+            Source::Items(items) => {
+                // Every time through the file in another order.
+                let place = step * self.per_step + index;
+                let (round, within) = (place / items.len(), place % items.len());
+                let mut order: Vec<usize> = (0..items.len()).collect();
+                order.shuffle(&mut ChaCha8Rng::seed_from_u64(mix(
+                    self.seed,
+                    &[0x0DE5, round as u64],
+                )));
+                let item = &items[order[within]];
+                let mask = mix(self.seed, &[0x3A5C, step as u64, index as u64]);
+                let case = Case {
+                    request: item.request.clone(),
+                    mask: Mask::seeded(item.request.responses().len(), mask),
+                    gold: item.gold.clone(),
+                };
+                (item.id.clone(), case)
+            }
+            Source::Made { config, pool } => {
+                let maker = Maker {
+                    config: &config.examples,
+                    pool,
+                    profile: &self.profile,
+                    seed: self.seed,
+                };
+                (format!("{step}-{index}"), maker.case(step, index, progress))
+            }
+        }
+    }
+}
+
+fn items(path: &Path, profile: &Profile) -> Result<Vec<Item>, TrainError> {
+    let items = cases::read(path)?;
+    let most = profile.max_responses;
+    match items.iter().find(|item| item.request.responses().len() > most) {
+        None => Ok(items),
+        Some(item) => Err(TrainError::File {
+            path: path.to_owned(),
+            message: format!(
+                "item {}: responses: the profile {} takes at most {most}, got {}",
+                item.id,
+                profile.name,
+                item.request.responses().len()
+            ),
+        }),
+    }
+}
+
+impl Environment for Judging {
+    type Case = Case;
+
+    fn task(&self, step: usize, index: usize, progress: f64) -> Result<Task<Case>, TrainError> {
+        let (id, case) = self.case(step, index, progress);
+        let thinking = self.profile.thinking != ThinkingPolicy::Off;
+        let messages = messages(&self.profile, &case.request, &case.mask);
+        let prompt = self.chat.encode(&messages, true, thinking)?;
+        Ok(Task { id, prompt, case })
+    }
+
+    fn grade(&self, case: &Case, reply: &Reply<'_>) -> Grade {
+        let of = reward(reply.text, &case.gold, &case.mask, &self.weights);
+        let penalty = self
+            .length
+            .map_or(0.0, |l| l.of(reply.tokens.len(), self.longest));
+        let mut parts = parts(&of);
+        parts.push((
+            "parsed",
+            f64::from(u8::from(parse(reply.text, &case.mask).is_ok())),
+        ));
+        if self.length.is_some() {
+            parts.push(("length_penalty", penalty));
+        }
+        Grade {
+            total: of.total - penalty,
+            in_format: of.format.total > 1.0 - 1e-9,
+            parts,
+        }
+    }
+
+    fn validate(&self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
+        Ok(self.validation.as_ref().map(|validation| validation.of(model)))
+    }
+}
+
+fn parts(reward: &Reward) -> Vec<(&'static str, f64)> {
+    let (format, accuracy) = (&reward.format, &reward.accuracy);
+    let always = [
+        ("format", format.total),
+        ("format.thinking", format.thinking),
+        ("format.substantial", format.substantial),
+        ("format.json", format.json),
+        ("format.keys", format.keys),
+        ("format.coverage", format.coverage),
+        ("format.consistency", format.consistency),
+        ("accuracy", accuracy.total),
+        ("accuracy.distribution", accuracy.distribution),
+        ("accuracy.near", accuracy.near),
+    ];
+    let several = [
+        ("accuracy.pairs", accuracy.pairs),
+        ("accuracy.rank", accuracy.rank),
+    ];
+    let several = several
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    always.into_iter().chain(several).collect()
+}
