@@ -13,8 +13,8 @@ use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
 use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
 use crate::serve::args::{SERVE_HELP, ServeArgs};
+use crate::training::TrainCommand;
 use crate::value::{NamedText, Text, counts};
-use crate::watch::args::{WATCH_HELP, WatchArgs};
 
 /// A principle goes in as plain language, a verdict comes out as data.
 #[derive(Debug, Parser)]
@@ -404,59 +404,6 @@ pub(crate) struct ScoreArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TrainCommand {
-    /// Train on verifiable principles by showing right verdicts
-    #[command(after_help = SFT_HELP)]
-    Sft {
-        /// The recipe (TOML)
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// Go on from the last checkpoint in the recipe's output folder
-        #[arg(long)]
-        resume: bool,
-        /// Stop with a checkpoint once so many steps are done in all; schedules stay those of the whole run
-        #[arg(long, value_name = "STEPS")]
-        stop_after: Option<usize>,
-    },
-    /// Train a judge by rewarding its own verdicts (group relative preference learning)
-    #[command(after_help = GRPL_HELP)]
-    Grpl {
-        /// The recipe (TOML)
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// Go on from the last checkpoint in the recipe's output folder
-        #[arg(long)]
-        resume: bool,
-        /// Stop with a checkpoint once so many steps are done in all; schedules stay those of the whole run
-        #[arg(long, value_name = "STEPS")]
-        stop_after: Option<usize>,
-    },
-    /// See how runs are doing, while they go on or afterwards
-    #[command(after_help = WATCH_HELP)]
-    Watch(WatchArgs),
-}
-
-const GRPL_HELP: &str = "\
-Each step samples several replies to every case from the model itself, rewards them against the gold verdict, and
-makes those likelier that earned more than the others to the same case.
-
-The recipe names a model folder to start from and a file of items with gold, as `data verifiable` writes them, or
-how to make cases on the fly. Paths in it are relative to its own folder.
-
-The output folder holds a model that `judge --model` takes, its checkpoint, the model that was best on the
-validation items (best/), metrics.jsonl with one line a step, and samples.jsonl with some of the replies.
-
-Examples:
-  rewardanything data verifiable --responses answers.jsonl.gz --phrasings train --output items.jsonl
-  rewardanything train grpl --config recipes/nano/grpl.toml";
-
-const SFT_HELP: &str = "\
-The output folder holds a model that `judge --model` takes, its checkpoint, and metrics.jsonl with one line a step.
-
-Example:
-  rewardanything train sft --config recipes/nano/1-words.toml --stop-after 1900";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {

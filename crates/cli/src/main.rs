@@ -20,6 +20,7 @@ mod records;
 mod score;
 mod serve;
 mod table;
+mod training;
 mod value;
 mod watch;
 
@@ -31,7 +32,7 @@ use anyhow::Result;
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 
-use crate::args::{Cli, Command, DataCommand, ModelCommand, TrainCommand};
+use crate::args::{Cli, Command, DataCommand, ModelCommand};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -69,17 +70,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => bench::report::run(&args),
-        Command::Train(TrainCommand::Sft {
-            config,
-            resume,
-            stop_after,
-        }) => train_sft(&config, resume, stop_after),
-        Command::Train(TrainCommand::Watch(args)) => watch::run(&args),
-        Command::Train(TrainCommand::Grpl {
-            config,
-            resume,
-            stop_after,
-        }) => train_grpl(&config, resume, stop_after),
+        Command::Train(command) => training::run(&command),
         Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
         Command::Model(ModelCommand::List { json }) => hub::list(json),
         Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),
@@ -95,42 +86,6 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-fn train_sft(config: &Path, resume: bool, stop_after: Option<usize>) -> Result<Outcome> {
-    let finished = rewardanything_train::sft::run_until(config, resume, stop_after)?;
-    eprintln!(
-        "{} steps, last loss {:.4}: {}",
-        finished.steps,
-        finished.loss,
-        finished.folder.display()
-    );
-    Ok(Outcome::Done)
-}
-
-fn train_grpl(config: &Path, resume: bool, stop_after: Option<usize>) -> Result<Outcome> {
-    let finished = rewardanything_train::grpo::run_until(config, resume, stop_after)?;
-    let folder = finished.folder.display();
-    if finished.reward.is_nan() {
-        eprintln!("{} steps were done already: {folder}", finished.steps);
-    } else {
-        eprintln!(
-            "{} steps, last reward {:.4}: {folder}",
-            finished.steps, finished.reward
-        );
-    }
-    if let Some((step, accuracy)) = finished.best {
-        let best = finished.folder.join("best");
-        eprintln!(
-            "best pairwise accuracy on the validation items {:.1}%, after {step} steps: {}",
-            100.0 * accuracy,
-            best.display()
-        );
-    }
-    if finished.stopped_early {
-        eprintln!("ended early: validation got no better");
-    }
-    Ok(Outcome::Done)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
