@@ -97,7 +97,7 @@ fn main() {
         let passes = start.elapsed().as_secs_f64();
         adamw.update(
             &optim,
-            &layout,
+            &layout.decays(),
             (step, optim.lr_at(step, 1000)),
             &mut params,
             &gradient,

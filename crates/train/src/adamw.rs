@@ -2,10 +2,10 @@
 //!
 //! candle-nn has an AdamW, but keeps its moments private: an exact resume needs them.
 
-use crate::layout::Layout;
 use rewardanything_kernels::{self as kernels, AdamStep};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
+use std::ops::Range;
 
 /// Elements whose squares are summed on their own.
 const NORM_BLOCK: usize = 1 << 16;
@@ -80,11 +80,12 @@ impl AdamW {
 
     /// One update (Loshchilov and Hutter, arXiv 1711.05101); returns the gradient's norm before clipping.
     ///
-    /// `step` counts from 0; `gradient` is left as it came.
+    /// `decays` covers the parameters with ranges that weight decay applies to, or not. `step` counts from 0; `gradient`
+    /// is left as it came.
     pub fn update(
         &mut self,
         optim: &Optim,
-        layout: &Layout,
+        decays: &[(Range<usize>, bool)],
         (step, lr): (usize, f64),
         params: &mut [f32],
         gradient: &[f32],
@@ -123,13 +124,12 @@ impl AdamW {
             },
         };
         // Each element stands alone, so the share of a thread may begin anywhere.
-        let decays = layout.decays();
         let share = params.len().div_ceil(threads).max(1);
         let shares = params.chunks_mut(share).zip(gradient.chunks(share));
         let moments = self.first.chunks_mut(share).zip(self.second.chunks_mut(share));
         std::thread::scope(|scope| {
             for (i, ((params, gradient), (first, second))) in shares.zip(moments).enumerate() {
-                let (decays, of) = (&decays, &of);
+                let of = &of;
                 scope.spawn(move || {
                     let (start, end) = (i * share, i * share + params.len());
                     for (range, decays) in decays {

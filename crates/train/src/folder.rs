@@ -2,8 +2,8 @@
 //! same way.
 
 use crate::TrainError;
-use crate::checkpoint::{State, export, write_atomically};
-use crate::layout::Layout;
+use crate::checkpoint::{State, write_atomically};
+use crate::trainable::Trainable;
 use indicatif::{ProgressBar, ProgressStyle};
 use rewardanything_engine::Config;
 use serde::Serialize;
@@ -79,13 +79,13 @@ impl RunFolder {
         Ok((Config::from_json(&bytes)?, tokenizer))
     }
 
-    /// Writes the checkpoint and the model.
+    /// Writes the checkpoint, the model, and the adapters where those are what is trained.
     ///
     /// # Errors
     /// [`TrainError::File`].
-    pub(crate) fn save(&self, state: &State, layout: &Layout) -> Result<(), TrainError> {
+    pub(crate) fn save(&self, state: &State, trainable: &mut Trainable) -> Result<(), TrainError> {
         state.save(&self.checkpoint())?;
-        export(&self.file("model.safetensors"), layout, &state.params)
+        trainable.export(&self.path, &state.params)
     }
 }
 

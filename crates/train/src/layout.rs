@@ -193,7 +193,7 @@ impl Layout {
     }
 
     /// Which parameters weight decay applies to: matrices, not norms.
-    pub(crate) fn decays(&self) -> Vec<(Range<usize>, bool)> {
+    pub fn decays(&self) -> Vec<(Range<usize>, bool)> {
         self.tensors
             .iter()
             .map(|t| (t.range.clone(), t.shape.len() > 1))

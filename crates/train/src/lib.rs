@@ -24,6 +24,7 @@ pub mod sequence;
 pub mod sft;
 pub mod showing;
 pub mod synth;
+mod trainable;
 pub mod watch;
 
 pub use error::TrainError;

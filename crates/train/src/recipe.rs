@@ -4,6 +4,7 @@ use crate::TrainError;
 use crate::adamw::Optim;
 use crate::examples::ExampleConfig;
 use crate::fused::Compute;
+use crate::lora::LoraConfig;
 use crate::pool::PoolConfig;
 use rewardanything_core::Profile;
 use rewardanything_engine::Config;
@@ -31,6 +32,9 @@ pub struct Recipe {
     /// The optimiser.
     #[serde(default)]
     pub optim: Optim,
+    /// Adapters to train in the place of all weights.
+    #[serde(default)]
+    pub lora: Option<LoraConfig>,
     /// Length, batches, checkpoints.
     pub run: Run,
 }

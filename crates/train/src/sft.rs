@@ -11,6 +11,7 @@ use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
 use crate::replica::{Place, Replica};
 use crate::sequence::Sequence;
+use crate::trainable::Trainable;
 use crate::watch::{Ended, RunNote};
 use crate::{TrainError, bpe};
 use rand::SeedableRng;
@@ -72,6 +73,7 @@ struct Trainer<'a> {
     folder: RunFolder,
     config: Config,
     layout: Layout,
+    trainable: Trainable,
     encoder: Encoder,
     pool: Pool,
     state: State,
@@ -85,17 +87,21 @@ impl<'a> Trainer<'a> {
         pool.index_made_up(recipe.seed);
         let (config, tokenizer) = Self::model(recipe, base, &folder, &pool, resume)?;
         let layout = Layout::new(Dims::try_from(&config)?);
+        let (from, weights) = match &recipe.model {
+            ModelSource::Scratch(_) => (String::new(), layout.initial(&mut rng)),
+            ModelSource::From(folder) => (
+                folder.display().to_string(),
+                crate::load::parameters(&base.join(folder), &layout)?,
+            ),
+        };
+        let trainable = Trainable::new(&layout, (&from, &weights), recipe.lora.as_ref())?;
         let state = if resume {
-            State::load(&folder.checkpoint(), layout.len())?
+            State::load(&folder.checkpoint(), trainable.len())?
         } else {
-            let params = match &recipe.model {
-                ModelSource::Scratch(_) => layout.initial(&mut rng),
-                ModelSource::From(folder) => crate::load::parameters(&base.join(folder), &layout)?,
-            };
             State {
                 step: 0,
-                params,
-                adamw: AdamW::new(layout.len()),
+                params: trainable.initial(&weights, &mut rng),
+                adamw: AdamW::new(trainable.len()),
                 notes: Vec::new(),
             }
         };
@@ -105,6 +111,7 @@ impl<'a> Trainer<'a> {
             folder,
             config,
             layout,
+            trainable,
             encoder,
             pool,
             state,
@@ -181,6 +188,7 @@ impl<'a> Trainer<'a> {
         let mut fused =
             Fused::new(self.layout.clone(), threads(run.threads), CHUNK_TOKENS).computing(run.compute);
         let mut gradient = vec![0f32; self.layout.len()];
+        let (mut own, decays) = (Vec::new(), self.trainable.decays());
         let mut replica: Option<Replica> = None;
         let mut metrics = Journal::open(self.folder.file("metrics.jsonl"), self.state.step)?;
         let bar = progress(run.steps, self.state.step);
@@ -195,8 +203,9 @@ impl<'a> Trainer<'a> {
             let started = Instant::now();
             let step = self.state.step;
             let (batch, too_long) = self.batch(step)?;
+            let weights = self.trainable.weights(&self.state.params);
             let loss = match run.backend {
-                Backend::Fused => fused.loss_and_gradient(&self.state.params, &batch, &mut gradient),
+                Backend::Fused => fused.loss_and_gradient(weights, &batch, &mut gradient),
                 Backend::Candle => {
                     let replica = match &mut replica {
                         Some(replica) => replica,
@@ -205,7 +214,7 @@ impl<'a> Trainer<'a> {
                             empty.insert(Replica::new(&self.config, &self.layout, place)?)
                         }
                     };
-                    replica.loss_and_gradient(&self.state.params, &batch, &mut gradient)?
+                    replica.loss_and_gradient(weights, &batch, &mut gradient)?
                 }
             };
             if !loss.is_finite() {
@@ -214,12 +223,13 @@ impl<'a> Trainer<'a> {
             let tally = fused.tally();
             let lr = self.recipe.optim.lr_at(step, run.steps);
             let state = &mut self.state;
+            let by_trained = self.trainable.gradient(&state.params, &gradient, &mut own);
             let gradient_norm = state.adamw.update(
                 &self.recipe.optim,
-                &self.layout,
+                &decays,
                 (step, lr),
                 &mut state.params,
-                &gradient,
+                by_trained,
             );
             state.step += 1;
             last_loss = loss;
@@ -244,11 +254,11 @@ impl<'a> Trainer<'a> {
             bar.set_message(format!("loss {loss:.3}, {:.0} tokens/s", line.tokens_per_second));
             bar.inc(1);
             if self.state.step.is_multiple_of(run.checkpoint_every) || self.state.step == run.steps {
-                self.folder.save(&self.state, &self.layout)?;
+                self.folder.save(&self.state, &mut self.trainable)?;
             }
         }
         bar.finish();
-        self.folder.save(&self.state, &self.layout)?;
+        self.folder.save(&self.state, &mut self.trainable)?;
         note.ended = Some(if self.state.step < run.steps {
             Ended::Stopped
         } else {

@@ -229,7 +229,13 @@ fn native_and_exact_runs_learn_the_same() {
         let mut losses = Vec::new();
         for step in 0..60 {
             losses.push(fused.loss_and_gradient(&params, &batch(step), &mut gradient));
-            adamw.update(&optim, &g.layout, (step, optim.lr), &mut params, &gradient);
+            adamw.update(
+                &optim,
+                &g.layout.decays(),
+                (step, optim.lr),
+                &mut params,
+                &gradient,
+            );
         }
         (losses[0], losses[50..].iter().sum::<f64>() / 10.0)
     };

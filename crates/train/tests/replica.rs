@@ -177,7 +177,13 @@ fn bf16_and_f32_runs_learn_the_same() {
                     .loss_and_gradient(&params, &batch(step), &mut gradient)
                     .unwrap(),
             );
-            adamw.update(&optim, &model.layout, (step, optim.lr), &mut params, &gradient);
+            adamw.update(
+                &optim,
+                &model.layout.decays(),
+                (step, optim.lr),
+                &mut params,
+                &gradient,
+            );
         }
         (losses[0], losses[30..].iter().sum::<f64>() / 10.0)
     };

@@ -6,6 +6,7 @@ use crate::TrainError;
 use crate::adamw::Optim;
 use crate::examples::ExampleConfig;
 use crate::fused::Compute;
+use crate::lora::LoraConfig;
 use crate::pool::PoolConfig;
 use crate::recipe::Backend;
 use rewardanything_core::Profile;
@@ -39,6 +40,9 @@ pub struct GrplRecipe {
     /// Clipping, divergence, weights of tokens.
     #[serde(default)]
     pub loss: LossConfig,
+    /// Adapters to train in the place of all weights.
+    #[serde(default)]
+    pub lora: Option<LoraConfig>,
     /// The optimiser; `lr` is that of an update, of which a step may have several.
     pub optim: Optim,
     /// Steps, batches, checkpoints.

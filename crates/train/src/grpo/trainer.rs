@@ -10,11 +10,12 @@ use super::update::{GrpoLoss, Policy, Trajectories};
 use super::validation::Validated;
 use crate::TrainError;
 use crate::adamw::AdamW;
-use crate::checkpoint::{State, export, write_atomically};
+use crate::checkpoint::{State, write_atomically};
 use crate::folder::{Journal, RunFolder, copy_model_files, file_error, progress, threads};
 use crate::fused::Likelihoods;
 use crate::layout::{Dims, Layout};
 use crate::sequence::Sequence;
+use crate::trainable::Trainable;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -117,6 +118,7 @@ struct Trainer<'a, E> {
     recipe: &'a GrplRecipe,
     folder: RunFolder,
     layout: Layout,
+    trainable: Trainable,
     policy: Policy,
     publisher: Publisher,
     environment: E,
@@ -146,20 +148,23 @@ impl<'a, E: Environment> Trainer<'a, E> {
         check_lengths(recipe, config.max_position_embeddings)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let reference = crate::load::parameters(&from, &layout)?;
+        let from_name = recipe.model.from.display().to_string();
+        let mut trainable = Trainable::new(&layout, (&from_name, &reference), recipe.lora.as_ref())?;
         let state = if resume {
-            State::load(&folder.checkpoint(), layout.len())?
+            State::load(&folder.checkpoint(), trainable.len())?
         } else {
+            let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
             State {
                 step: 0,
-                params: reference.clone(),
-                adamw: AdamW::new(layout.len()),
+                params: trainable.initial(&reference, &mut rng),
+                adamw: AdamW::new(trainable.len()),
                 notes: Course::default().notes(),
             }
         };
         let course = Course::of(&state.notes)
             .ok_or_else(|| file_error(&folder.checkpoint(), "is the checkpoint of another kind of run"))?;
         let publisher = Publisher::new(&from, run.threads, &recipe.rollout)?;
-        let engine = publisher.publish(&layout, &state.params)?;
+        let engine = publisher.publish(&layout, trainable.weights(&state.params))?;
         let own = || engine.profile().cloned().unwrap_or_else(Profile::rewardanything);
         let profile = recipe.profile.clone().unwrap_or_else(own);
         Ok(Self {
@@ -175,6 +180,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
             gradient: vec![0.0; layout.len()],
             folder,
             layout,
+            trainable,
             publisher,
             reference,
             state,
@@ -215,7 +221,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
 
     fn save(&mut self) -> Result<(), TrainError> {
         self.state.notes = self.course.notes();
-        self.folder.save(&self.state, &self.layout)
+        self.folder.save(&self.state, &mut self.trainable)
     }
 
     fn has_stopped(&self) -> bool {
@@ -246,7 +252,8 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let mut line = self.update(&trajectories)?;
         line.seconds.update = clock.lap() - line.seconds.likelihoods;
         self.state.step += 1;
-        self.engine = self.publisher.publish(&self.layout, &self.state.params)?;
+        let weights = self.trainable.weights(&self.state.params);
+        self.engine = self.publisher.publish(&self.layout, weights)?;
         line.seconds.publish = clock.lap();
         let due = |every: usize| self.state.step.is_multiple_of(every) || self.state.step == recipe.run.steps;
         if recipe.validation.as_ref().is_some_and(|v| due(v.every)) {
@@ -282,7 +289,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let best = self.folder.file("best");
         std::fs::create_dir_all(&best).map_err(|e| file_error(&best, &e.to_string()))?;
         copy_model_files(self.folder.path(), &best)?;
-        export(&best.join("model.safetensors"), &self.layout, &self.state.params)?;
+        self.trainable.export(&best, &self.state.params)?;
         Ok(Some(found))
     }
 
@@ -307,7 +314,8 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let old = if lone {
             None
         } else {
-            Some(self.policy.likelihoods(&self.state.params, &all.sequences)?)
+            let weights = self.trainable.weights(&self.state.params);
+            Some(self.policy.likelihoods(weights, &all.sequences)?)
         };
         line.seconds.likelihoods = started.elapsed().as_secs_f64();
         let known = Known {
@@ -316,6 +324,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
             reference: &reference,
         };
         let (mut tokens, mut clipped, mut own) = (0, 0, None);
+        let (decays, mut own_gradient) = (self.trainable.decays(), Vec::new());
         for epoch in 0..run.epochs {
             let mut order: Vec<usize> = (0..all.sequences.len()).collect();
             if run.mini_batches > 1 {
@@ -324,12 +333,14 @@ impl<'a, E: Environment> Trainer<'a, E> {
             }
             for part in split(&order, run.mini_batches) {
                 let (loss, likelihoods, held) = self.gradient(&known, part)?;
-                let norm = self.state.adamw.update(
+                let State { params, adamw, .. } = &mut self.state;
+                let gradient = self.trainable.gradient(params, &self.gradient, &mut own_gradient);
+                let norm = adamw.update(
                     &recipe.optim,
-                    &self.layout,
+                    &decays,
                     (self.course.updates, lr),
-                    &mut self.state.params,
-                    &self.gradient,
+                    params,
+                    gradient,
                 );
                 if !(loss.is_finite() && norm.is_finite()) {
                     return Err(TrainError::Diverged { step, loss });
@@ -377,9 +388,8 @@ impl<'a, E: Environment> Trainer<'a, E> {
                 facts: micro.iter().map(|&(i, weight)| known.facts(i, weight)).collect(),
                 sequences: &sequences,
             };
-            let (value, own) = self
-                .policy
-                .gradient(&self.state.params, &objective, &mut self.gradient)?;
+            let weights = self.trainable.weights(&self.state.params);
+            let (value, own) = self.policy.gradient(weights, &objective, &mut self.gradient)?;
             held += objective.terms(&own).iter().filter(|term| term.clipped).count();
             loss += value;
             likelihoods.extend(own);
