@@ -34,13 +34,10 @@ impl Form {
     /// A choice by set and format alone, never by the number of rows, lest a row depend on its neighbours.
     pub(crate) fn of(isa: Isa, numerics: Numerics, format: Format) -> Self {
         let narrow = matches!(format, Format::Bf16 | Format::Q8_0 | Format::Q4K | Format::Q6K);
-        let native = numerics == Numerics::Native && isa.has_bf16() && narrow;
-        if native && isa == Isa::Avx512Bf16 && format == Format::Q8_0 {
-            Self::Bytes
-        } else if native {
-            Self::Bf16
-        } else {
-            Self::F32
+        match numerics {
+            Numerics::Native if isa.has_byte_products() && format == Format::Q8_0 => Self::Bytes,
+            Numerics::Native if isa.has_bf16() && narrow => Self::Bf16,
+            _ => Self::F32,
         }
     }
 }

@@ -29,9 +29,9 @@ pub enum Numerics {
     /// Activations in `f32`, weights as their format gives them, products and sums in `f32`.
     Exact,
     /// Activations and weights rounded to `bf16`, products exact, sums in `f32`, where the set has instructions for it
-    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`]. With
-    /// [`Isa::Avx512Bf16`] weights in `Q8_0` are taken as they are and activations rounded to bytes, with a scale for
-    /// every 32.
+    /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`]. Where the set
+    /// multiplies bytes well ([`Isa::has_byte_products`]) weights in `Q8_0` are taken as they are and activations rounded
+    /// to bytes, with a scale for every 32.
     Native,
 }
 
@@ -89,6 +89,11 @@ impl Isa {
     /// Whether it multiplies `bf16` without widening it.
     pub fn has_bf16(self) -> bool {
         matches!(self, Self::Avx512Bf16 | Self::Amx)
+    }
+
+    /// Whether weights in `Q8_0` are multiplied with activations in bytes. Those that do give the same bits.
+    pub fn has_byte_products(self) -> bool {
+        matches!(self, Self::Avx2 | Self::Avx512Bf16)
     }
 
     /// Rows of a tile of `f32`: as many as keep every accumulator in a register.

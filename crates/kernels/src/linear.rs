@@ -16,6 +16,8 @@ use crate::matmul::Write;
 use crate::packed::{BLOCK, PackedMatrix, STRIP};
 use crate::tile::{PANEL, Tile, tile};
 use crate::tile_bf16::{Bf16Job, rows_bf16};
+#[cfg(target_arch = "x86_64")]
+use crate::tile_int8::avx2;
 use crate::tile_int8::{ByteJob, rows_int8};
 
 /// Multiply-adds below which waking another thread costs more than it saves.
@@ -288,6 +290,8 @@ struct Side {
 struct Strips {
     wide: [f32; STRIP * PANEL],
     narrow: [[u16; STRIP * PANEL]; 2],
+    #[cfg(target_arch = "x86_64")]
+    pairs: [[i16; STRIP * PANEL]; 2],
 }
 
 impl Default for Strips {
@@ -295,6 +299,8 @@ impl Default for Strips {
         Self {
             wide: [0.0; STRIP * PANEL],
             narrow: [[0; STRIP * PANEL]; 2],
+            #[cfg(target_arch = "x86_64")]
+            pairs: [[0; STRIP * PANEL]; 2],
         }
     }
 }
@@ -316,6 +322,10 @@ fn group_sums<'s>(
     let strips = &mut side.strips;
     match x.form(weight.format()) {
         Form::F32 => wide_sums((x, chunks), (weight, panels), strips, &mut side.sums),
+        #[cfg(target_arch = "x86_64")]
+        Form::Bytes if x.isa() == Isa::Avx2 && x.rows() >= avx2::MANY => {
+            pair_sums((x, chunks), (weight, panels), strips, &mut side.sums);
+        }
         Form::Bytes => byte_sums((x, chunks), (weight, panels), &mut side.sums),
         Form::Bf16 => narrow_sums((x, chunks), (weight, panels), tiles, strips, &mut side.sums),
     }
@@ -350,6 +360,51 @@ fn byte_sums(
                 stride: GROUP,
             };
             rows_int8(x.isa(), m, job);
+        }
+    }
+}
+
+/// The bits of [`byte_sums`], strip by strip, for rows enough to widen the weights for.
+#[cfg(target_arch = "x86_64")]
+fn pair_sums(
+    (x, chunks): (&Activations, Range<usize>),
+    (weight, panels): (&PackedMatrix, Range<usize>),
+    strips: &mut Option<Box<Strips>>,
+    sums: &mut [f32],
+) {
+    let blocks = x.inputs() / BLOCK;
+    let Strips { pairs, .. } = &mut **strips.get_or_insert_default();
+    let weights = [panels.start, panels.end - 1].map(|panel| weight.bytes_of(panel));
+    for start in (0..blocks).step_by(STRIP / BLOCK) {
+        let part = start..(start + STRIP / BLOCK).min(blocks);
+        let [left, right] = pairs
+            .each_mut()
+            .map(|pairs| &mut pairs[..part.len() * BLOCK * PANEL]);
+        let elements = part.start * BLOCK * PANEL..part.end * BLOCK * PANEL;
+        avx2::widen(&weights[0].0[elements.clone()], left);
+        if panels.len() == 2 {
+            avx2::widen(&weights[1].0[elements], right);
+        }
+        let scales = weights.map(|(_, scales)| &scales[part.start * PANEL..part.end * PANEL]);
+        for (chunk, out) in chunks.clone().zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
+            let m = x.layout().chunk_rows(chunk);
+            macro_rules! job {
+                ($panels:expr) => {
+                    avx2::PairJob {
+                        left: x.blocks(chunk),
+                        blocks,
+                        part: part.clone(),
+                        panels: $panels,
+                        out,
+                        stride: GROUP,
+                    }
+                };
+            }
+            if panels.len() == 2 {
+                avx2::rows(m, job!([(&*left, scales[0]), (&*right, scales[1])]));
+            } else {
+                avx2::rows(m, job!([(&*left, scales[0])]));
+            }
         }
     }
 }
@@ -405,7 +460,7 @@ fn narrow_sums(
         let [left, right] = if weight.is_in_pairs() {
             [panels.start, panels.end - 1].map(|panel| weight.pairs(panel, start, count))
         } else {
-            let Strips { wide, narrow } = &mut **strips.get_or_insert_default();
+            let Strips { wide, narrow, .. } = &mut **strips.get_or_insert_default();
             let mut panels = panels.clone();
             narrowed = narrow.each_mut().map(|narrow| {
                 panels.next().map_or(&[][..], |panel| {

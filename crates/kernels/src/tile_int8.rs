@@ -3,7 +3,10 @@
 //! Inside a block products and sums are whole numbers and exact; then a block's sum is multiplied by the weight's scale
 //! and, fused with the sum over the blocks in rising order, by the row's. So an element depends on its row and its
 //! column alone. [`Isa::Portable`] stands for the same arithmetic in plain Rust: the same bits, for tests and nothing
-//! else.
+//! else. Which way goes a set with two of them ([`avx2`]) may therefore depend on the number of rows.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
 
 use multiversion::multiversion;
 
@@ -108,6 +111,9 @@ fn tile_of<const M: usize, const P: usize>(isa: Isa, job: ByteJob<'_, P>) {
         // SAFETY: the instructions were detected, else `Isa::is_available` would have kept the caller away; the
         // lengths were checked by the only caller.
         Isa::Avx512Bf16 => unsafe { avx512::<M, P>(job) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { avx2::few::<M, P>(job) },
         _ => not_compiled(isa),
     }
 }
@@ -221,12 +227,15 @@ mod tests {
     fn the_instruction_and_its_twin_give_the_same_bits() {
         fn check<const P: usize>(m: usize, blocks: usize) {
             let mut random = ChaCha8Rng::seed_from_u64((m * 100 + blocks) as u64);
-            let left: Vec<Block> = (0..m * blocks)
+            let mut left: Vec<Block> = (0..m * blocks)
                 .map(|_| Block::of(&std::array::from_fn(|_| random.random_range(-3.0..3.0))))
                 .collect();
-            let quants: Vec<Vec<i8>> = (0..P)
+            let mut quants: Vec<Vec<i8>> = (0..P)
                 .map(|_| (0..blocks * BLOCK * PANEL).map(|_| random.random()).collect())
                 .collect();
+            // What sixteen bits would not hold, were one side unsigned by an offset.
+            left[0] = Block::of(&[3.0; BLOCK]);
+            quants[0][..BLOCK * PANEL / 2].fill(i8::MIN);
             let scales: Vec<Vec<u16>> = (0..P)
                 .map(|_| {
                     let scale = || half::f16::from_f32(random.random_range(0.001..0.1)).to_bits();
@@ -246,14 +255,41 @@ mod tests {
                 rows_int8(isa, m, job);
                 out
             };
+            #[cfg(target_arch = "x86_64")]
+            let widened = || {
+                let mut out = vec![7.0; m * stride];
+                let mut pairs = vec![vec![0i16; blocks * BLOCK * PANEL]; P];
+                for (pairs, quants) in pairs.iter_mut().zip(&quants) {
+                    avx2::widen(quants, pairs);
+                }
+                // In two parts, as strips follow each other.
+                for (start, count) in [(0, 1), (1, blocks - 1)] {
+                    let job = avx2::PairJob {
+                        left: &left,
+                        blocks,
+                        part: start..start + count,
+                        panels: std::array::from_fn::<_, P, _>(|p| {
+                            let pairs = &pairs[p][start * BLOCK * PANEL..][..count * BLOCK * PANEL];
+                            (pairs, &scales[p][start * PANEL..][..count * PANEL])
+                        }),
+                        out: &mut out,
+                        stride,
+                    };
+                    avx2::rows(m, job);
+                }
+                out
+            };
             let exact = run(Isa::Portable);
             assert!(exact.iter().any(|&x| x != 7.0 && x != 0.0));
-            if Isa::Avx512Bf16.is_available() {
-                assert_eq!(
-                    run(Isa::Avx512Bf16),
-                    exact,
-                    "{m} rows, {blocks} blocks, {P} panels"
-                );
+            for isa in [Isa::Avx2, Isa::Avx512Bf16] {
+                if isa.is_available() {
+                    let what = format!("{}, {m} rows, {blocks} blocks, {P} panels", isa.name());
+                    assert_eq!(run(isa), exact, "{what}");
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            if Isa::Avx2.is_available() {
+                assert_eq!(widened(), exact, "{m} rows, {blocks} blocks, {P} panels, widened");
             }
         }
         for m in [1, 2, 3, 4, 5, 6, 7, 15] {

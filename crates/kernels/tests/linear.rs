@@ -91,12 +91,12 @@ fn check_native(format: Format, m: usize, n: usize, k: usize) {
     };
     let (matrix, values) = weights(format, n, k);
     let x = random(8, m * k);
-    for isa in available().filter(|isa| isa.has_bf16()) {
+    for isa in available().filter(|isa| isa.has_bf16() || isa.has_byte_products()) {
         let wide = matches!(format, Format::F32 | Format::F16);
-        let (x_used, values) = if wide {
-            (x.clone(), values.clone())
-        } else if format == Format::Q8_0 && isa == Isa::Avx512Bf16 {
+        let (x_used, values) = if format == Format::Q8_0 && isa.has_byte_products() {
             (bytes(&x), values.clone())
+        } else if wide || !isa.has_bf16() {
+            (x.clone(), values.clone())
         } else {
             (round(&x), round(&values))
         };
@@ -171,6 +171,23 @@ fn every_format_and_set_agrees_with_f64() {
     ] {
         check(Format::F32, m, n, k);
         check(Format::Bf16, m, n, k);
+    }
+}
+
+/// Products of bytes are whole numbers and their sums one sequence, so that the sets agree in the last bit.
+#[test]
+fn products_of_bytes_have_the_same_bits_in_every_set() {
+    for (m, n, k) in [(1, 35, 96), (13, 16, 32), (97, 70, 544)] {
+        let (matrix, _) = weights(Format::Q8_0, n, k);
+        let x = random(11, m * k);
+        let of = |isa: Isa| native(isa, &x, &matrix);
+        let outs: Vec<_> = available()
+            .filter(|isa| isa.has_byte_products())
+            .map(of)
+            .collect();
+        for out in &outs {
+            assert_eq!(out, &outs[0], "[{m}, {k}] x [{n}, {k}]");
+        }
     }
 }
 
