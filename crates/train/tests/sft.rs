@@ -203,6 +203,15 @@ fn bad_recipes_say_what_is_wrong() {
         "responses = [3, 2]",
         "examples.stages.responses: stage 0: expected 1 <= least <= most",
     );
+    check(
+        "threads = 2",
+        "device = \"cuda\"",
+        "run.device: the fused passes know the CPU alone",
+    );
+    if !cfg!(feature = "cuda") {
+        let on_cuda = "device = \"cuda\"\nbackend = \"candle\"";
+        check("threads = 2", on_cuda, "built without CUDA");
+    }
     check("threads = 2", "thread = 2", "unknown field `thread`");
     check(
         "max_tokens = 700",

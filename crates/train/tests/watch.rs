@@ -93,6 +93,19 @@ fn a_run_is_followed_from_before_its_first_step_to_its_end() {
 }
 
 #[test]
+fn the_pace_may_be_told_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    note(folder.path(), 5, None);
+    append(
+        folder.path(),
+        "metrics.jsonl",
+        "{\"step\":0,\"seconds\":{\"rollout\":3,\"total\":4}}\n",
+    );
+    let run = Run::open(folder.path()).unwrap();
+    assert_eq!(run.seconds_left(now()), Some(16.0));
+}
+
+#[test]
 fn a_resumed_run_loses_the_steps_that_it_does_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.jsonl");

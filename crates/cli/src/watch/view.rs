@@ -171,7 +171,7 @@ fn left(run: &Run, now: SystemTime) -> Option<String> {
 
 /// What a sample is about, in a line.
 fn gist(sample: &Value) -> String {
-    let text = ["principle", "prompt"]
+    let text = ["principle", "prompt", "text"]
         .iter()
         .find_map(|key| sample.get(*key)?.as_str())
         .unwrap_or_default();

@@ -39,6 +39,7 @@ pub fn group(name: &str) -> (Group, usize) {
                 "valid",
                 "loss",
                 "accuracy",
+                "part",
                 "pair",
                 "distribution",
                 "near",
@@ -79,6 +80,9 @@ pub fn group(name: &str) -> (Group, usize) {
                 "rollout",
                 "step",
                 "memory",
+                "longest",
+                "replies",
+                "update",
             ],
         ),
     ];
@@ -376,6 +380,8 @@ mod tests {
         check("gradient_norm", Group::Movement);
         check("reply_lengths", Group::Cost);
         check("pairs", Group::Learning);
+        check("parts", Group::Learning);
+        check("longest", Group::Cost);
         check("flat_groups", Group::Movement);
         check("too_long", Group::Cost);
         check("klaxon", Group::Other);

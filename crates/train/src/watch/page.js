@@ -521,7 +521,7 @@
     }
     bar.append(element('span', { class: 'note' }, kept));
     const cards = chosen.slice(0, view.shown).map(({ sample, index, reward: value, key }) => {
-      const gist = sample.principle ?? sample.prompt ?? Object.values(sample).find((item) => typeof item === 'string') ?? '';
+      const gist = sample.principle ?? sample.prompt ?? sample.text ?? Object.values(sample).find((item) => typeof item === 'string') ?? '';
       const card = element(
         'details',
         { open: open.has(key), style: colour(index) },

@@ -232,9 +232,10 @@ impl Run {
         now.duration_since(self.modified?).ok()
     }
 
-    /// Seconds that a step took of late, by the run's own `seconds`.
+    /// Seconds that a step took of late, by the run's own `seconds`, or their `total` where they have parts.
     pub fn seconds_per_step(&self) -> Option<f64> {
-        let values = self.curves.values("seconds")?;
+        let named = |name| self.curves.values(name);
+        let values = named("seconds").or_else(|| named("seconds.total"))?;
         let recent = &values[values.len().saturating_sub(PACE_STEPS)..];
         let finite: Vec<f64> = recent.iter().copied().filter(|value| value.is_finite()).collect();
         (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
