@@ -4,6 +4,7 @@
 //! before the same judge that files are judged with, so that a verdict does not depend on the way it was asked for.
 //!
 //! - [`item`] reads requests, the records of [`rewardanything_core::record`] answer them.
+//! - [`groups`] puts single samples of training frameworks together.
 //! - [`watch`] lets callers in and says what became of them, [`metrics`] counts.
 //!
 //! # What this crate never does
@@ -13,6 +14,7 @@
 
 mod app;
 mod fault;
+pub mod groups;
 pub mod item;
 pub mod judging;
 pub mod metrics;
