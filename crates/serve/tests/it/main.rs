@@ -1,4 +1,7 @@
 //! The server over real sockets, before real and scripted judges.
 
 mod common;
+mod frameworks;
+mod injection;
 mod native;
+mod published;
