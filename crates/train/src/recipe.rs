@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use crate::adamw::Optim;
-use crate::examples::ExampleConfig;
+use crate::examples::{ExampleConfig, ShownConfig};
 use crate::fused::Compute;
 use crate::lora::LoraConfig;
 use crate::pool::PoolConfig;
@@ -29,6 +29,9 @@ pub struct Recipe {
     /// The curriculum.
     #[serde(default)]
     pub examples: ExampleConfig,
+    /// Items with gold that are shown too.
+    #[serde(default)]
+    pub items: ShownConfig,
     /// The optimiser.
     #[serde(default)]
     pub optim: Optim,

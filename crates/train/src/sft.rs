@@ -3,7 +3,7 @@
 use crate::adamw::AdamW;
 use crate::checkpoint::{State, write_atomically};
 use crate::encode::Encoder;
-use crate::examples::{Kind, Maker};
+use crate::examples::{Kind, Maker, Shown};
 use crate::folder::{Journal, RunFolder, progress, threads};
 use crate::fused::{CHUNK_TOKENS, Fused};
 use crate::layout::{Dims, Layout};
@@ -76,6 +76,7 @@ struct Trainer<'a> {
     trainable: Trainable,
     encoder: Encoder,
     pool: Pool,
+    shown: Shown,
     state: State,
 }
 
@@ -114,6 +115,7 @@ impl<'a> Trainer<'a> {
             trainable,
             encoder,
             pool,
+            shown: Shown::read(&recipe.items, base)?,
             state,
         })
     }
@@ -284,7 +286,8 @@ impl<'a> Trainer<'a> {
         let progress = step as f64 / recipe.run.steps as f64;
         let (mut batch, mut tokens, mut too_long) = (Vec::new(), 0, 0);
         for index in 0.. {
-            let example = maker.example(step, index, progress);
+            let shown = self.shown.example(&recipe.profile, recipe.seed, (step, index));
+            let example = shown.unwrap_or_else(|| maker.example(step, index, progress));
             let sequence = self.encoder.encode(&example, (step, index))?;
             if sequence.tokens.len() > recipe.run.max_tokens {
                 too_long += 1;

@@ -13,6 +13,7 @@
 mod amounts;
 mod reply;
 mod rules;
+mod shown;
 mod texts;
 
 use crate::pool::Pool;
@@ -29,6 +30,8 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use texts::Texts;
+
+pub use shown::{Shown, ShownConfig};
 
 pub(crate) use rules::trained;
 

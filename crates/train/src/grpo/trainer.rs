@@ -16,6 +16,7 @@ use crate::fused::Likelihoods;
 use crate::layout::{Dims, Layout};
 use crate::sequence::Sequence;
 use crate::trainable::Trainable;
+use crate::watch::{Ended, RunNote};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -194,6 +195,12 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let mut metrics = Journal::open(self.folder.file("metrics.jsonl"), self.state.step)?;
         let mut kept = Journal::open(self.folder.file("samples.jsonl"), self.state.step)?;
         let bar = progress(run.steps, self.state.step);
+        let mut note = RunNote {
+            kind: "grpl".into(),
+            steps: until.min(run.steps),
+            ended: None,
+        };
+        note.write(self.folder.path())?;
         let mut reward = f64::NAN;
         while self.state.step < until.min(run.steps) && !self.has_stopped() {
             let line = self.step(&mut kept)?;
@@ -210,6 +217,9 @@ impl<'a, E: Environment> Trainer<'a, E> {
         }
         bar.finish();
         self.save()?;
+        let over = self.state.step >= run.steps || self.has_stopped();
+        note.ended = Some(if over { Ended::Finished } else { Ended::Stopped });
+        note.write(self.folder.path())?;
         Ok(Finished {
             folder: self.folder.path().to_owned(),
             steps: self.state.step,
