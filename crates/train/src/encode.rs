@@ -11,6 +11,9 @@ use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
+/// Weight of what is read out, against 1 for the other tokens of a reply.
+const ECHO_WEIGHT: f32 = 0.5;
+
 /// Tokenises examples as the judge will see them at inference.
 pub struct Encoder {
     tokenizer: Tokenizer,
@@ -98,6 +101,8 @@ impl Encoder {
             let kind = mark.map_or(Kind::Other, |m| m.1);
             weights.push(match kind {
                 Kind::Given => 0.0,
+                // Read out once it is learned, a text is easy: there is much of it, and it should not drown the rest.
+                Kind::Echo => ECHO_WEIGHT,
                 Kind::Other => 1.0,
                 _ => self.decision_weight,
             });

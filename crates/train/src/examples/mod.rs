@@ -1,7 +1,7 @@
 //! Training examples with exact gold, made on the fly: real or self-made texts under verifiable principles.
 //!
 //! Four tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply says what is
-//! asked for, counts it in every piece of every response, says what follows from the amounts, and gives the verdict.
+//! asked for, reads every response out piece by piece and counts it there, says what follows from the amounts, and gives the verdict.
 //! *Measure*: the same layout, but the principle names several qualities and the reply counts them: many labels for
 //! little text, since measuring is the hard part. *Name*: only what the principle asks for, beside next to no text.
 //! *Decide*: a judge example over next to no text with amounts out of the air, which are not taught; the verdict that
@@ -45,6 +45,8 @@ pub enum Kind {
     Direction,
     /// Names the quality that the principle asks for.
     Quality,
+    /// A piece of a response, read out.
+    Echo,
     /// How much of a quality a piece of a response has.
     Piece,
     /// How much of it the response has up to the end of a piece.

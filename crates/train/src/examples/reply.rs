@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::amounts::Amounts;
-use rewardanything_core::pieces::mark;
+use rewardanything_core::pieces::{mark, pieces};
 use rewardanything_core::{Mask, Score, Verdict, render};
 use rewardanything_principles::{Direction, Goal, Quality, Rule, gold_of_values};
 use std::ops::Range;
@@ -59,41 +59,62 @@ impl Reply {
         self.text.push('.');
     }
 
-    /// `model-1 commas: ⟦1a⟧2:2⟦1b⟧0:2 all 2.`, a line for each text and quality: in each piece so many, which makes
-    /// so many. The quality stands on the line, so that what to look for is near where it is needed.
+    /// `model-1: ⟦1a⟧ One, two [commas 1:1]⟦1b⟧, and three [commas 1:2] all commas 2.`: every response is read out piece by
+    /// piece, and after each stands how much of each quality it has, and how much that makes so far.
+    ///
+    /// Read out, a piece stands right before its amounts. Found by its mark alone, in the prompt, it is not learned: a model
+    /// of this size then writes what is likeliest of any piece.
     pub(super) fn counted(&mut self, qualities: &[Quality], texts: &[String], piece_words: usize) {
         for (position, text) in texts.iter().enumerate() {
-            for quality in qualities {
-                let amounts = Amounts::of(*quality, text, piece_words);
-                self.text
-                    .push_str(&format!("\nmodel-{} {}: ", position + 1, name(*quality)));
-                let mut before = 0;
-                for (piece, now) in amounts.running.iter().enumerate() {
-                    self.text.push_str(&mark(position, piece));
+            let amounts: Vec<Amounts> = qualities
+                .iter()
+                .map(|quality| Amounts::of(*quality, text, piece_words))
+                .collect();
+            self.text.push_str(&format!("\nmodel-{}: ", position + 1));
+            for (piece, words) in pieces(text, piece_words).into_iter().enumerate() {
+                self.mark(&mark(position, piece), Kind::Echo);
+                if piece == 0 {
+                    self.text.push(' ');
+                }
+                self.mark(words, Kind::Echo);
+                self.text.push_str(" [");
+                for (at, (quality, amounts)) in qualities.iter().zip(&amounts).enumerate() {
+                    self.text.push_str(if at > 0 { ", " } else { "" });
+                    self.text.push_str(&name(*quality));
+                    self.text.push(' ');
+                    let before = if piece > 0 { amounts.running[piece - 1] } else { 0 };
+                    let now = amounts.running[piece];
                     if amounts.adds_up {
                         self.mark(&(now - before).to_string(), Kind::Piece);
                     }
                     self.text.push(':');
                     self.mark(&now.to_string(), Kind::Running);
-                    before = *now;
                 }
-                self.text.push_str(" all ");
-                self.mark(&amounts.whole().to_string(), Kind::Recall);
-                self.text.push('.');
+                self.text.push(']');
             }
+            let whole: Vec<u32> = amounts.iter().map(Amounts::whole).collect();
+            self.all(qualities, &whole, Kind::Recall);
         }
     }
 
     /// As [`counted`](Self::counted), with amounts that nobody counted.
     pub(super) fn given(&mut self, qualities: &[Quality], amounts: &[Vec<u32>]) {
         for (position, row) in amounts.iter().enumerate() {
-            for (quality, amount) in qualities.iter().zip(row) {
-                self.text
-                    .push_str(&format!("\nmodel-{} {}: all ", position + 1, name(*quality)));
-                self.mark(&amount.to_string(), Kind::Given);
-                self.text.push('.');
-            }
+            self.text.push_str(&format!("\nmodel-{}:", position + 1));
+            self.all(qualities, row, Kind::Given);
         }
+    }
+
+    /// ` all commas 2, words 9.`
+    fn all(&mut self, qualities: &[Quality], amounts: &[u32], kind: Kind) {
+        self.text.push_str(" all ");
+        for (at, (quality, amount)) in qualities.iter().zip(amounts).enumerate() {
+            self.text.push_str(if at > 0 { ", " } else { "" });
+            self.text.push_str(&name(*quality));
+            self.text.push(' ');
+            self.mark(&amount.to_string(), kind);
+        }
+        self.text.push('.');
     }
 
     /// Ends the thinking, without a verdict.
@@ -260,7 +281,7 @@ mod tests {
         reply.asked(rule);
         reply.counted(&[COMMAS], &texts, 20);
         let reply = reply.verdict(rule, &[vec![2], vec![0]]);
-        let expect = "<think>\nAsked for: fewer commas.\nmodel-1 commas: ⟦1a⟧2:2 all 2.\nmodel-2 commas: ⟦2a⟧0:0 all 0.\n\
+        let expect = "<think>\nAsked for: fewer commas.\nmodel-1: ⟦1a⟧ A, b, c. [commas 2:2] all commas 2.\nmodel-2: ⟦2a⟧ D [commas 0:0] all commas 0.\n\
             From 2 to 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>";
         assert!(reply.text.starts_with(expect), "{}", reply.text);
         let marked: Vec<(&str, Kind)> = reply
@@ -271,9 +292,13 @@ mod tests {
         let expect = [
             (" fewer", Kind::Direction),
             ("commas", Kind::Quality),
+            ("⟦1a⟧", Kind::Echo),
+            ("A, b, c.", Kind::Echo),
             ("2", Kind::Piece),
             ("2", Kind::Running),
             ("2", Kind::Recall),
+            ("⟦2a⟧", Kind::Echo),
+            ("D", Kind::Echo),
             ("0", Kind::Piece),
             ("0", Kind::Running),
             ("0", Kind::Recall),
@@ -299,8 +324,8 @@ mod tests {
         };
         let rule = Rule::Order(&[Goal::AtLeast(COMMAS, 1), Goal::Amount(WORDS, Direction::Fewer)]);
         let text = given(rule, &[COMMAS, WORDS], &[vec![0, 9], vec![2, 30], vec![1, 30]]);
-        let expect = "<think>\nAsked for: at least 1 commas; then fewer words.\nmodel-1 commas: all 0.\nmodel-1 words: all 9.\n\
-            model-2 commas: all 2.\nmodel-2 words: all 30.\nmodel-3 commas: all 1.\nmodel-3 words: all 30.\n\
+        let expect = "<think>\nAsked for: at least 1 commas; then fewer words.\nmodel-1: all commas 0, words 9.\n\
+            model-2: all commas 2, words 30.\nmodel-3: all commas 1, words 30.\n\
             model-1: no, 9.\nmodel-2: yes, 30.\nmodel-3: yes, 30.\nOrder: model-2, model-3; model-1.\n\
             model-1: 2 of 2 gives 1.\nmodel-2: 1 of 2 gives 5.\nmodel-3: 1 of 2 gives 5.\n</think>";
         assert!(text.starts_with(expect), "{text}");
