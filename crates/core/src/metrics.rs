@@ -216,21 +216,26 @@ pub fn bootstrap(
     seed: u64,
     mut statistic: impl FnMut(&[usize]) -> Option<f64>,
 ) -> Vec<f64> {
+    let mut values = Vec::with_capacity(resamples);
+    resample(items, resamples, seed, |sample| values.extend(statistic(sample)));
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Draws resamples of `items` items, as many indices each, with replacement, and hands them over one by one: for several
+/// statistics at once. The draws are those of [`bootstrap`].
+pub fn resample(items: usize, resamples: usize, seed: u64, mut each: impl FnMut(&[usize])) {
     if items == 0 {
-        return Vec::new();
+        return;
     }
     let mut rng = generator(seed);
     let mut sample = vec![0; items];
-    let mut values: Vec<f64> = (0..resamples)
-        .filter_map(|_| {
-            for item in &mut sample {
-                *item = below(&mut rng, items);
-            }
-            statistic(&sample)
-        })
-        .collect();
-    values.sort_by(f64::total_cmp);
-    values
+    for _ in 0..resamples {
+        for item in &mut sample {
+            *item = below(&mut rng, items);
+        }
+        each(&sample);
+    }
 }
 
 /// The 95% percentile interval of values in ascending order, linear between them; `None` without values.

@@ -40,7 +40,7 @@ pub struct Source {
 
 impl Source {
     /// Reads a line `{"prompt", "responses"}`; labels may stand beside them, and responses may be missing where they are
-    /// still to be had.
+    /// still to be had. A label that is no text is none.
     ///
     /// # Errors
     /// The line is no JSON object, the prompt is missing or blank, or a part has another shape.
@@ -54,11 +54,10 @@ impl Source {
             None => Vec::new(),
             some => raw::responses(some.as_ref())?,
         };
-        let labels = raw.labels()?;
         Ok(Source {
             prompt,
             responses,
-            labels,
+            labels: raw.textual_labels(),
         })
     }
 }
@@ -335,6 +334,18 @@ mod tests {
         assert_eq!(draft(&sources(5), &principles(2), OPTIONS).len(), 10);
         assert!(draft(&[], &principles(2), OPTIONS).is_empty());
         assert!(draft(&sources(2), &[], OPTIONS).is_empty());
+    }
+
+    #[test]
+    fn foreign_lines_are_sources() {
+        let line = r#"{"prompt": "q", "domain": ["a", "b"], "source": "s", "responses": [{"text": "x"}]}"#;
+        let source = Source::read(line).expect("a source");
+        assert_eq!(
+            (source.labels.domain, source.labels.source.as_deref()),
+            (None, Some("s"))
+        );
+        assert!(Source::read(r#"{"prompt": " "}"#).is_err() && Source::read("[]").is_err());
+        assert!(Source::read(r#"{"prompt": "q"}"#).is_ok_and(|source| source.responses.is_empty()));
     }
 
     #[test]

@@ -59,6 +59,20 @@ impl RawItem {
         })
     }
 
+    /// Where the item belongs, as far as its labels are texts: in lines that are no items of ours, the same keys may
+    /// mean anything.
+    pub(crate) fn textual_labels(&self) -> Labels {
+        let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        Labels {
+            category: text(&self.category),
+            domain: text(&self.domain),
+            subset: text(&self.subset),
+            measure: text(&self.measure),
+            source: text(&self.source),
+            licence: text(&self.licence),
+        }
+    }
+
     pub(crate) fn check_version(&self) -> Result<(), String> {
         match &self.version {
             None => Ok(()),

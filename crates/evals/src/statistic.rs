@@ -3,7 +3,7 @@
 //! A [`Statistic`] is a function of a sample of items, so that the same definition gives the figure, its bootstrap
 //! interval, and the paired bootstrap of two runs over the same items.
 
-use rewardanything_core::metrics::{bootstrap, interval};
+use rewardanything_core::metrics::{interval, resample};
 
 use crate::benchmark::ties::Ties;
 
@@ -35,29 +35,34 @@ impl Statistic {
         Statistic::Mean(parts.into_iter().map(|part| (1.0, part)).collect())
     }
 
-    /// The figure of a sample; `None` where no item of it counts.
-    pub fn value(&self, sample: &[usize]) -> Option<f64> {
+    /// The figure of a sample, in which each item comes as often as its weight says; `None` where no item of it counts.
+    pub fn value(&self, weights: &[f64]) -> Option<f64> {
         match self {
             Statistic::Ratio(items) => {
                 let (mut numerator, mut denominator) = (0.0, 0.0);
-                for &item in sample {
-                    numerator += items[item].0;
-                    denominator += items[item].1;
+                for (item, weight) in items.iter().zip(weights) {
+                    numerator += weight * item.0;
+                    denominator += weight * item.1;
                 }
                 (denominator != 0.0).then(|| numerator / denominator)
             }
             Statistic::Mean(parts) => {
-                let (mut sum, mut weights) = (0.0, 0.0);
+                let (mut sum, mut total) = (0.0, 0.0);
                 for (weight, part) in parts {
-                    if let Some(value) = part.value(sample) {
+                    if let Some(value) = part.value(weights) {
                         sum += weight * value;
-                        weights += weight;
+                        total += weight;
                     }
                 }
-                (weights > 0.0).then(|| sum / weights)
+                (total > 0.0).then(|| sum / total)
             }
-            Statistic::Ties(ties) => ties.value(sample),
+            Statistic::Ties(ties) => ties.value(weights),
         }
+    }
+
+    /// The figure of all of `items` items.
+    pub fn of_all(&self, items: usize) -> Option<f64> {
+        self.value(&vec![1.0; items])
     }
 
     /// How many of `items` items count.
@@ -112,20 +117,53 @@ impl Figure {
             ..Self::share(name, statistic)
         }
     }
+}
 
-    /// The figure over `items` items, with its interval.
-    pub fn measure(&self, items: usize) -> Option<Measured> {
-        let all: Vec<usize> = (0..items).collect();
-        let value = self.statistic.value(&all)?;
-        let resamples = bootstrap(items, RESAMPLES, SEED, |sample| self.statistic.value(sample));
-        Some(Measured {
-            name: self.name.clone(),
-            unit: self.unit,
-            value,
-            interval: interval(&resamples),
-            items: self.statistic.counted(items),
+/// The figures over `items` items, with their intervals; those that are undefined are left out. All are computed on the
+/// same resamples.
+///
+/// ```
+/// use rewardanything_evals::statistic::{Figure, Statistic, measure};
+///
+/// let figure = Figure::share("accuracy", Statistic::mean_of([1.0, 0.0, 1.0, 1.0].map(Some)));
+/// let measured = measure(&[figure], 4);
+/// assert_eq!(measured[0].value, 0.75);
+/// assert!(measured[0].interval.is_some_and(|(low, high)| low < 0.75 && 0.75 < high));
+/// ```
+pub fn measure(figures: &[Figure], items: usize) -> Vec<Measured> {
+    let mut resamples: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES); figures.len()];
+    each_resample(items, |weights| {
+        for (figure, values) in figures.iter().zip(&mut resamples) {
+            values.extend(figure.statistic.value(weights));
+        }
+    });
+    figures
+        .iter()
+        .zip(resamples)
+        .filter_map(|(figure, mut values)| {
+            values.sort_by(f64::total_cmp);
+            Some(Measured {
+                name: figure.name.clone(),
+                unit: figure.unit,
+                value: figure.statistic.of_all(items)?,
+                interval: interval(&values),
+                items: figure.statistic.counted(items),
+            })
         })
-    }
+        .collect()
+}
+
+/// Resamples, as how often each item comes. Weights are read in the order of the items, which is several times as fast
+/// as to follow indices.
+fn each_resample(items: usize, mut each: impl FnMut(&[f64])) {
+    let mut weights = vec![0.0; items];
+    resample(items, RESAMPLES, SEED, |sample| {
+        weights.fill(0.0);
+        for &item in sample {
+            weights[item] += 1.0;
+        }
+        each(&weights);
+    });
 }
 
 /// A figure with its 95% bootstrap interval over items.
@@ -159,30 +197,51 @@ pub struct Difference {
     pub p: f64,
 }
 
-/// Compares a figure of two runs over the same `items` items, in the same order.
+/// Compares figures of two runs over the same `items` items, in the same order: each with the one of its name. Figures
+/// that only one run has, or that are undefined for one, are left out.
 ///
 /// ```
-/// use rewardanything_evals::statistic::{Figure, Statistic, difference};
+/// use rewardanything_evals::statistic::{Figure, Statistic, differences};
 ///
-/// let figure = |values: Vec<f64>| Figure::share("accuracy", Statistic::mean_of(values.into_iter().map(Some)));
+/// let figure = |values: Vec<f64>| vec![Figure::share("accuracy", Statistic::mean_of(values.into_iter().map(Some)))];
 /// let (better, worse) = (figure(vec![1.0; 40]), figure([0.0, 1.0].repeat(20)));
-/// let found = difference(&better, &worse, 40).unwrap();
-/// assert_eq!(found.value, 0.5);
-/// assert!(found.p < 0.01);
+/// let found = differences(&better, &worse, 40);
+/// assert_eq!(found[0].value, 0.5);
+/// assert!(found[0].p < 0.01);
 /// ```
-pub fn difference(first: &Figure, second: &Figure, items: usize) -> Option<Difference> {
-    let all: Vec<usize> = (0..items).collect();
-    let minus = |sample: &[usize]| Some(first.statistic.value(sample)? - second.statistic.value(sample)?);
-    let value = minus(&all)?;
-    let resamples = bootstrap(items, RESAMPLES, SEED, minus);
-    let below = resamples.iter().filter(|&&difference| difference <= 0.0).count();
-    let above = resamples.iter().filter(|&&difference| difference >= 0.0).count();
-    let p = (2 * below.min(above) + 1) as f64 / (resamples.len() + 1) as f64;
-    Some(Difference {
-        name: first.name.clone(),
-        unit: first.unit,
-        value,
-        interval: interval(&resamples),
-        p: p.min(1.0),
-    })
+pub fn differences(first: &[Figure], second: &[Figure], items: usize) -> Vec<Difference> {
+    let pairs: Vec<(&Figure, &Figure)> = first
+        .iter()
+        .filter_map(|figure| {
+            let other = second.iter().find(|other| other.name == figure.name)?;
+            Some((figure, other))
+        })
+        .collect();
+    let minus = |(first, second): (&Figure, &Figure), weights: &[f64]| {
+        Some(first.statistic.value(weights)? - second.statistic.value(weights)?)
+    };
+    let mut resamples: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES); pairs.len()];
+    each_resample(items, |weights| {
+        for (&pair, values) in pairs.iter().zip(&mut resamples) {
+            values.extend(minus(pair, weights));
+        }
+    });
+    let all = vec![1.0; items];
+    pairs
+        .into_iter()
+        .zip(resamples)
+        .filter_map(|(pair, mut values)| {
+            values.sort_by(f64::total_cmp);
+            let below = values.iter().filter(|&&difference| difference <= 0.0).count();
+            let above = values.iter().filter(|&&difference| difference >= 0.0).count();
+            let p = (2 * below.min(above) + 1) as f64 / (values.len() + 1) as f64;
+            Some(Difference {
+                name: pair.0.name.clone(),
+                unit: pair.0.unit,
+                value: minus(pair, &all)?,
+                interval: interval(&values),
+                p: p.min(1.0),
+            })
+        })
+        .collect()
 }

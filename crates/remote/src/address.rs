@@ -82,7 +82,23 @@ impl Address {
 
     /// The URL of something below the base; the query of the base stays.
     pub fn join(&self, name: &str) -> String {
-        let mut url = format!("{}://{}{}/{name}", self.scheme, self.authority, self.path);
+        self.below(&self.path, name)
+    }
+
+    /// The URL of something that servers keep beside their versioned part: the base without a last `/v1`.
+    ///
+    /// ```
+    /// use rewardanything_remote::Address;
+    ///
+    /// let address = Address::parse("http://localhost:8000").unwrap();
+    /// assert_eq!(address.beside("classify"), "http://localhost:8000/classify");
+    /// ```
+    pub fn beside(&self, name: &str) -> String {
+        self.below(self.path.strip_suffix("/v1").unwrap_or(&self.path), name)
+    }
+
+    fn below(&self, path: &str, name: &str) -> String {
+        let mut url = format!("{}://{}{path}/{name}", self.scheme, self.authority);
         if let Some(query) = &self.query {
             url.push('?');
             url.push_str(query);

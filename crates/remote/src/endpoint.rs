@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::address::Address;
 use crate::dates;
-use crate::http::{Ask, Http};
+use crate::http::{Answer, Ask, Http, NoAnswer};
 use crate::key::{ApiKey, scrubbed};
 use crate::reply::{self, Reply};
 use crate::request::{self, Extra, Extras};
@@ -121,6 +121,22 @@ impl Endpoint {
         }
     }
 
+    /// Sends JSON to a URL of this endpoint.
+    pub(crate) fn post(
+        &self,
+        http: &Http,
+        url: &str,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer, NoAnswer> {
+        http.send(Ask {
+            headers: self.headers(),
+            json: Some(body.to_string().into_bytes()),
+            timeout: Some(timeout),
+            ..Ask::get(url)
+        })
+    }
+
     /// What to make of a refusal of a job, sent as a body that did `without` some parts.
     fn refused(
         &self,
@@ -190,7 +206,7 @@ impl Endpoint {
         Ok(list.data.into_iter().map(|model| model.id).collect())
     }
 
-    fn models_answer(&self, http: &Http, timeout: Duration) -> Result<crate::http::Answer, String> {
+    fn models_answer(&self, http: &Http, timeout: Duration) -> Result<Answer, String> {
         let url = self.address.join("models");
         let ask = Ask {
             headers: self.headers(),

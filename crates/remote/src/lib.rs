@@ -6,6 +6,8 @@
 //! within one deadline. [`Hub`] brings models from a hub into the cache that other programs share, and finds them
 //! there.
 //!
+//! [`Scalar`] asks reward models that give a number to a response, which are measured beside judges.
+//!
 //! Everything runs on plain threads: `Generate` is a blocking seam, and a thread for each request in flight costs less
 //! than a second runtime. Nothing is printed, and nothing is read from the environment but the usual variables of proxies;
 //! what a caller should be told comes as values ([`Pool::take_notes`]).
@@ -27,6 +29,7 @@ mod pool;
 mod reply;
 mod request;
 mod retry;
+mod scalar;
 mod transfer;
 
 pub use address::{Address, AddressError};
@@ -35,4 +38,5 @@ pub use hub::{Hub, HubError, ModelId, Progress, Pulled};
 pub use hub_cache::CacheEntry;
 pub use key::{ApiKey, Keys};
 pub use pool::{Pool, Settings};
+pub use scalar::{Scalar, ScalarApi, ScalarInput, ScalarReply};
 pub use transfer::sha256;

@@ -435,7 +435,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The one model that all endpoints which answer serve.
-fn only_model(endpoints: &[Endpoint], http: &Http) -> Result<String, RemoteError> {
+pub(crate) fn only_model(endpoints: &[Endpoint], http: &Http) -> Result<String, RemoteError> {
     let mut found: Option<(String, String)> = None;
     let mut silent = Vec::new();
     for endpoint in endpoints {

@@ -23,6 +23,7 @@ Examples:
   rewardanything bench rm-bench --data total_dataset.json --model Qwen/Qwen3-8B --output runs/rm
   rewardanything bench rm-bench --data total_dataset.json --principle-ablation --output runs/ablation
   rewardanything bench judgebench --data pairs.jsonl --baseline longest --output runs/longest
+  rewardanything bench rm-bench --data total_dataset.json --model http://h:8000 --scalar classify --output runs/scalar
   rewardanything report runs/nano runs/longest --output runs/report
 
 Exit codes: 0 all judged, 1 some failed or the budget ended, 2 the command could not be carried out.";
@@ -60,6 +61,13 @@ pub(crate) struct BenchArgs {
     /// Judge every response alone, as scalar reward models do
     #[arg(long)]
     pub(crate) pointwise: bool,
+    /// The model is a scalar reward model behind --model URL: every response is sent alone, and no principle. `classify`
+    /// asks vLLM's /classify, `embeddings` the /v1/embeddings of SGLang
+    #[arg(long, value_enum, conflicts_with_all = ["recorded", "baseline", "principle", "principle_ablation"])]
+    pub(crate) scalar: Option<ScalarArg>,
+    /// Make text of a conversation by this template (Jinja, or a tokenizer_config.json) before it is sent
+    #[arg(long, value_name = "FILE", requires = "scalar")]
+    pub(crate) chat_template: Option<PathBuf>,
     /// A judge that reads nothing, in place of a model
     #[arg(long, value_enum, conflicts_with_all = ["recorded", "pointwise"])]
     pub(crate) baseline: Option<Baseline>,
@@ -73,6 +81,22 @@ pub(crate) struct BenchArgs {
     pub(crate) budget: BudgetArgs,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+}
+
+impl BenchArgs {
+    /// Whether responses are judged one at a time.
+    pub(crate) fn alone(&self) -> bool {
+        self.pointwise || self.scalar.is_some()
+    }
+}
+
+/// How a scalar model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScalarArg {
+    /// POST /classify
+    Classify,
+    /// POST /v1/embeddings
+    Embeddings,
 }
 
 /// Where a run ends before its items do. What was judged until then stays, and --resume goes on.

@@ -12,9 +12,10 @@ use rewardanything_remote::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Answers;
 use super::args::BenchArgs;
 use super::data::Survey;
-use crate::models::{self, Speaker};
+use crate::models;
 
 /// The version of run folders.
 const FORMAT: &str = "rewardanything.run/1";
@@ -65,6 +66,20 @@ pub(crate) struct ModelOf {
     pub(crate) profile: Option<Value>,
 }
 
+impl ModelOf {
+    /// A model of which nothing else is known.
+    fn called(name: &str, given: &str) -> Self {
+        ModelOf {
+            name: name.to_owned(),
+            given: given.to_owned(),
+            served: None,
+            revision: None,
+            template_sha256: None,
+            profile: None,
+        }
+    }
+}
+
 /// How it was judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
@@ -72,6 +87,9 @@ pub(crate) struct Settings {
     pub(crate) permutations: usize,
     pub(crate) samples: usize,
     pub(crate) pointwise: bool,
+    /// How a scalar model was asked.
+    #[serde(default)]
+    pub(crate) scalar: Option<String>,
     pub(crate) games: usize,
     pub(crate) exact: bool,
 }
@@ -88,11 +106,12 @@ impl Header {
     pub(crate) fn new(
         args: &BenchArgs,
         survey: &Survey,
-        speaker: Option<&Speaker>,
+        answers: &Answers,
         principle: Option<&str>,
     ) -> Result<Self> {
-        let model = match speaker {
-            Some(speaker) => {
+        let speaker = answers.speaker();
+        let model = match answers {
+            Answers::Judge(speaker) => {
                 let profile = speaker.profile();
                 let template = speaker.template_sample().unwrap_or_default();
                 let spoken = format!("{}\u{0}{template}", profile.system);
@@ -105,17 +124,13 @@ impl Header {
                     profile: Some(serde_json::to_value(profile)?),
                 }
             }
-            None => {
-                let name = args.baseline.map_or("recorded", super::args::Baseline::name);
-                ModelOf {
-                    name: name.to_owned(),
-                    given: name.to_owned(),
-                    served: None,
-                    revision: None,
-                    template_sha256: None,
-                    profile: None,
-                }
-            }
+            Answers::Scalar(scalar) => ModelOf {
+                served: Some(scalar.served_model().to_owned()),
+                template_sha256: scalar.template_sha256.clone(),
+                ..ModelOf::called(scalar.name(), &args.model.model)
+            },
+            Answers::Baseline(baseline, _) => ModelOf::called(baseline.name(), baseline.name()),
+            Answers::Recorded(_) => ModelOf::called("recorded", "recorded"),
         };
         Ok(Header {
             format: FORMAT.to_owned(),
@@ -136,8 +151,9 @@ impl Header {
                     .or(args.model.seed),
                 permutations: args.model.permutations,
                 samples: usize::from(args.model.samples),
-                pointwise: args.pointwise,
-                games: super::games(args.benchmark, args.pointwise),
+                pointwise: args.alone(),
+                scalar: args.scalar.map(|api| format!("{api:?}").to_lowercase()),
+                games: super::games(args.benchmark, args.alone()),
                 exact: args.model.local.exact,
             },
             versions: Versions {
@@ -246,6 +262,7 @@ impl Header {
             permutations,
             samples,
             pointwise,
+            scalar,
             games,
             exact,
         } = &self.settings;
@@ -253,6 +270,9 @@ impl Header {
             rows.push(("seed", seed.to_string()));
         }
         rows.push(("orders and samples", format!("{permutations} and {samples}")));
+        if let Some(api) = scalar {
+            rows.push(("scalar model", format!("asked by {api}, without a principle")));
+        }
         if *pointwise {
             rows.push(("mode", "every response alone".to_owned()));
         }

@@ -8,6 +8,7 @@ pub(crate) mod data;
 pub(crate) mod header;
 mod load;
 pub(crate) mod report;
+mod scalar;
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,6 +28,7 @@ use serde_json::Map;
 use self::args::{Baseline, BenchArgs, BudgetArgs};
 use self::data::{Decisions, Entry, Survey, Task};
 use self::header::Header;
+use self::scalar::ScalarJudge;
 use crate::Outcome;
 use crate::items::{Id, Key};
 use crate::judge;
@@ -57,10 +59,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     } else {
         vec![("", given.as_deref())]
     };
-    let judge = match (args.baseline, args.recorded) {
-        (Some(baseline), _) => Answers::Baseline(baseline, args.model.seed.unwrap_or(0)),
-        (None, true) => Answers::Recorded(data::decisions(&args.data, args.benchmark)?),
-        (None, false) => Answers::Judge(Box::new(models::resolve(&args.model)?)),
+    let judge = if let Some(baseline) = args.baseline {
+        Answers::Baseline(baseline, args.model.seed.unwrap_or(0))
+    } else if args.recorded {
+        Answers::Recorded(data::decisions(&args.data, args.benchmark)?)
+    } else if let Some(api) = args.scalar {
+        Answers::Scalar(Box::new(ScalarJudge::connect(args, api)?))
+    } else {
+        Answers::Judge(Box::new(models::resolve(&args.model)?))
     };
     let mut folders = Vec::new();
     let mut outcome = Outcome::Done;
@@ -82,17 +88,18 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
 }
 
 /// Who gives the verdicts.
-enum Answers {
+pub(crate) enum Answers {
     Judge(Box<Speaker>),
+    Scalar(Box<ScalarJudge>),
     Baseline(Baseline, u64),
     Recorded(Decisions),
 }
 
 impl Answers {
-    fn speaker(&self) -> Option<&Speaker> {
+    pub(crate) fn speaker(&self) -> Option<&Speaker> {
         match self {
             Answers::Judge(speaker) => Some(speaker),
-            Answers::Baseline(..) | Answers::Recorded(_) => None,
+            _ => None,
         }
     }
 }
@@ -119,7 +126,7 @@ impl<'a> Run<'a> {
             answers,
             layout,
             principle,
-            header: Header::new(args, &survey, answers.speaker(), principle)?,
+            header: Header::new(args, &survey, answers, principle)?,
         })
     }
 
@@ -130,7 +137,7 @@ impl<'a> Run<'a> {
             .into_iter()
             .map(|(key, failed)| (key.clone(), failed))
             .collect();
-        let games = games(self.args.benchmark, self.args.pointwise);
+        let games = games(self.args.benchmark, self.args.alone());
         let mut budget = Budget::new(&self.args.budget);
         let mut keys = Vec::new();
         let mut failed = 0usize;
@@ -146,7 +153,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             let mut is_new = false;
-            for task in data::tasks(&id, &item, games, self.args.pointwise)? {
+            for task in data::tasks(&id, &item, games, self.args.alone())? {
                 let key = Key::Id(task.id.clone());
                 match finished.get(&key) {
                     Some(&was_failed) if !(was_failed && self.args.retry_failed) => {
@@ -227,7 +234,7 @@ impl<'a> Run<'a> {
         let records: Vec<(Key, Record)> = match self.answers {
             Answers::Judge(speaker) => {
                 // Two games are played in two given orders; all else as the profile says.
-                let judge = if games(self.args.benchmark, self.args.pointwise) == 2 {
+                let judge = if games(self.args.benchmark, self.args.alone()) == 2 {
                     speaker.judge_as_given()
                 } else {
                     speaker.judge()
@@ -238,6 +245,7 @@ impl<'a> Run<'a> {
                     .collect();
                 judge::records(&judge, requests, speaker)
             }
+            Answers::Scalar(scalar) => scalar.records(tasks.into_iter().map(|(_, task)| task).collect())?,
             Answers::Baseline(baseline, seed) => tasks
                 .into_iter()
                 .map(|(_, task)| {

@@ -233,3 +233,120 @@ fn what_was_tried_is_listed() {
     );
     check("ftp://x", &["http"]);
 }
+
+/// A reward model of which longer text is better, by both of its doors.
+fn reward_model(request: &Request) -> Response {
+    let json = || request.json();
+    match request.path.as_str() {
+        "/v1/models" => Response::json(200, &json!({ "data": [{ "id": "rm" }] })),
+        "/classify" => {
+            let messages = json()["messages"].clone();
+            let length = messages[1]["content"].as_str().map_or(0, str::len) as f64;
+            let entry = json!({ "index": 0, "label": null, "probs": [length / 4.0 - 3.0], "num_classes": 1 });
+            Response::json(200, &json!({ "data": [entry], "usage": { "prompt_tokens": 5 } }))
+        }
+        "/v1/embeddings" => {
+            let length = json()["input"].as_str().map_or(0, str::len) as f64;
+            Response::json(200, &json!({ "data": [{ "embedding": [length] }] }))
+        }
+        _ => Response::json(404, &json!({ "error": { "message": "no such door" } })),
+    }
+}
+
+#[test]
+fn scalar_reward_models_are_in_the_same_table() {
+    let server = Server::new(reward_model);
+    let scratch = Scratch::new();
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let data = root()
+        .join("fixtures/layouts/rm-bench.jsonl")
+        .to_string_lossy()
+        .into_owned();
+    let template = scratch.write(
+        "template.jinja",
+        "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}",
+    );
+    let folder = |name: &str| scratch.path(name);
+    let bench = |name: &str, more: &[&str]| {
+        let output = folder(name);
+        let args = [
+            "bench", "rm-bench", "--data", &data, "--output", &output, "--model", &url,
+        ];
+        run(&[&args[..], more].concat(), &scratch)
+    };
+    let (code, _, stderr) = bench("classify", &["--scalar", "classify"]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = bench(
+        "embeddings",
+        &["--scalar", "embeddings", "--chat-template", &template],
+    );
+    assert_eq!(code, 0, "{stderr}");
+    let asked: Vec<Value> = server
+        .seen()
+        .iter()
+        .filter(|request| request.path == "/classify")
+        .map(Request::json)
+        .collect();
+    assert_eq!(asked.len(), 24, "one for each response");
+    assert!(
+        asked
+            .iter()
+            .all(|body| body["use_activation"] == false && body["model"] == "rm")
+    );
+    let texts: Vec<Value> = server
+        .seen()
+        .iter()
+        .filter(|request| request.path == "/v1/embeddings")
+        .map(Request::json)
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .any(|body| body["input"] == "<user>What is 6 times 7?<assistant>42"),
+        "{texts:?}"
+    );
+    // Both order as the baseline of length does, for whatever the numbers are.
+    let (code, _, stderr) = run(
+        &[
+            "bench",
+            "rm-bench",
+            "--data",
+            &data,
+            "--output",
+            &folder("longest"),
+            "--baseline",
+            "longest",
+        ],
+        &scratch,
+    );
+    assert_eq!(code, 0, "{stderr}");
+    let (code, shown, stderr) = run(
+        &[
+            "report",
+            &folder("longest"),
+            &folder("classify"),
+            &folder("embeddings"),
+        ],
+        &scratch,
+    );
+    assert_eq!(code, 0, "{stderr}");
+    for name in ["classify", "embeddings"] {
+        assert!(
+            shown.contains(&format!("| {name} | rm@127.0.0.1:{} |", server.port)),
+            "{shown}"
+        );
+    }
+    assert_eq!(
+        shown
+            .matches("| overall (mean of domains) | 0.0 | 0.0 to 0.0 | 1.000 |")
+            .count(),
+        2,
+        "{shown}"
+    );
+
+    let (code, _, stderr) = bench("none", &["--scalar", "embeddings"]);
+    assert!(
+        code == 2 && stderr.contains("--chat-template is needed"),
+        "{stderr}"
+    );
+}

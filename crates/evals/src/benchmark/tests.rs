@@ -9,7 +9,7 @@ use crate::gold::ItemGold;
 use crate::item::{Id, Labels};
 use crate::outcome::Outcome;
 use crate::sample::Sample;
-use crate::statistic::difference;
+use crate::statistic::{differences, measure};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -103,13 +103,12 @@ fn agree(benchmark: Benchmark, items: &[Judged], golden: &Set) {
     for (_, parts) in benchmark.breakdowns(items) {
         figures.extend(parts);
     }
-    let all: Vec<usize> = (0..items.len()).collect();
     for (name, expect) in &golden.figures {
         let figure = figures
             .iter()
             .find(|figure| figure.name == *name)
             .unwrap_or_else(|| panic!("no figure {name:?}"));
-        let got = figure.statistic.value(&all).expect("it is defined");
+        let got = figure.statistic.of_all(items.len()).expect("it is defined");
         assert!(
             (got - expect).abs() < 1e-12,
             "{}, {name}: {got} and not {expect}",
@@ -179,13 +178,16 @@ fn intervals_and_p_values_are_the_references_up_to_resampling() {
             "{got:?} {expect:?}"
         );
     };
-    close(first.measure(items).expect("defined").interval, golden.interval);
-    let found = difference(&first, &second, items).expect("defined");
+    close(
+        measure(std::slice::from_ref(&first), items)[0].interval,
+        golden.interval,
+    );
+    let found = differences(std::slice::from_ref(&first), std::slice::from_ref(&second), items).remove(0);
     close(found.interval, golden.difference);
     assert!(golden.p > 0.001, "a p-value that tells something");
     assert!((found.p - golden.p).abs() < 0.02, "{} {}", found.p, golden.p);
     // The other way round is the mirror.
-    let back = difference(&second, &first, items).expect("defined");
+    let back = differences(&[second], &[first], items).remove(0);
     assert_eq!((back.value, back.p), (-found.value, found.p));
 }
 
@@ -195,7 +197,7 @@ fn a_run_does_not_differ_from_itself() {
         "x",
         Statistic::mean_of((0..50).map(|item| Some(f64::from(item % 3)))),
     );
-    let found = difference(&figure, &figure, 50).expect("defined");
+    let found = differences(std::slice::from_ref(&figure), std::slice::from_ref(&figure), 50).remove(0);
     assert_eq!(
         (found.value, found.interval, found.p),
         (0.0, Some((0.0, 0.0)), 1.0)
@@ -217,7 +219,7 @@ fn explicit_pairs_are_the_only_ones_that_count() {
     let mut item = judged(&case, 0, &["a", "b", "c"].map(str::to_owned), vec![1.0, 2.0, 3.0]);
     item.sample.gold.pairs = Some(vec![(0, 1), (2, 0)]);
     let figures = Benchmark::Items.figures(&[item]);
-    assert_eq!(figures[0].statistic.value(&[0]), Some(0.5));
+    assert_eq!(figures[0].statistic.of_all(1), Some(0.5));
 }
 
 #[test]

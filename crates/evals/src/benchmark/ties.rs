@@ -101,39 +101,43 @@ impl Ties {
     }
 
     /// The score of a sample; a part without prompts counts 0, and `None` where there are none at all.
-    pub(crate) fn value(&self, sample: &[usize]) -> Option<f64> {
+    pub(crate) fn value(&self, weights: &[f64]) -> Option<f64> {
         let mut sums = [0.0; 5];
-        let mut counts = [0usize; 5];
-        let mut add = |part: usize, value: f64| {
-            sums[part] += value;
-            counts[part] += 1;
+        let mut counts = [0.0; 5];
+        let mut add = |part: usize, value: f64, weight: f64| {
+            sums[part] += weight * value;
+            counts[part] += weight;
         };
         let share = |holds: bool| f64::from(u8::from(holds));
-        for &item in sample {
-            match self.entries[item] {
+        for (entry, of) in self.entries.iter().zip(weights) {
+            let weight = *of;
+            match *entry {
                 Entry::Other => {}
-                Entry::Reference { margin } => add(1, share(margin > 0.0)),
+                Entry::Reference { margin } => add(1, share(margin > 0.0), weight),
                 Entry::Tied {
                     margin,
                     spread,
                     reference,
                 } => {
-                    add(0, share(margin > 0.0));
+                    add(0, share(margin > 0.0), weight);
                     if let Some(reference) = reference {
                         let both = margin.min(reference);
-                        add(2, share(margin > spread));
-                        add(3, share(both > spread));
+                        add(2, share(margin > spread), weight);
+                        add(3, share(both > spread), weight);
                         let far = (both / spread - 1.0).tanh();
-                        add(4, if far.is_nan() { 0.0 } else { far });
+                        add(4, if far.is_nan() { 0.0 } else { far }, weight);
                     }
                 }
             }
         }
-        let mean = |part: usize| match counts[part] {
-            0 => 0.0,
-            count => sums[part] / count as f64,
+        let mean = |part: usize| {
+            if counts[part] > 0.0 {
+                sums[part] / counts[part]
+            } else {
+                0.0
+            }
         };
-        (counts[0] + counts[1] > 0).then(|| (0..5).map(|part| self.weights[part] * mean(part)).sum())
+        (counts[0] + counts[1] > 0.0).then(|| (0..5).map(|part| self.weights[part] * mean(part)).sum())
     }
 }
 

@@ -165,6 +165,12 @@ fn compared(comparison: &Comparison) -> String {
         ));
     }
     out.push_str("</table></div>\n");
+    if let Some(alike) = comparison.alike {
+        out.push_str(&format!(
+            "<p>Both order {:.1}% of pairs of responses alike.</p>\n",
+            alike * 100.0
+        ));
+    }
     out
 }
 

@@ -120,6 +120,12 @@ pub fn comparison_text(comparison: &Comparison) -> String {
             p_value(found.p)
         ));
     }
+    if let Some(alike) = comparison.alike {
+        out.push_str(&format!(
+            "\nBoth order {:.1}% of pairs of responses alike.\n",
+            alike * 100.0
+        ));
+    }
     out
 }
 

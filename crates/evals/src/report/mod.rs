@@ -12,7 +12,7 @@ use crate::benchmark::Benchmark;
 use crate::calibration::{Calibration, calibration};
 use crate::item::Id;
 use crate::outcome::Judged;
-use crate::statistic::{Difference, Measured, Unit, difference};
+use crate::statistic::{Difference, Measured, Unit, differences, measure};
 
 pub use html::page;
 pub use markdown::{comparison_text, leaderboard, text};
@@ -112,12 +112,6 @@ pub struct RunReport {
 impl RunReport {
     /// The figures of the items that were judged. Names, settings, cost and the worst items are the caller's to fill in.
     pub fn of(benchmark: Benchmark, items: &[Judged], counts: Counts) -> Self {
-        let measure = |figures: Vec<crate::statistic::Figure>| -> Vec<Measured> {
-            figures
-                .iter()
-                .filter_map(|figure| figure.measure(items.len()))
-                .collect()
-        };
         let agreements: Vec<f64> = items
             .iter()
             .flat_map(|item| &item.games)
@@ -129,13 +123,13 @@ impl RunReport {
             model: String::new(),
             settings: Vec::new(),
             counts,
-            figures: measure(benchmark.figures(items)),
+            figures: measure(&benchmark.figures(items), items.len()),
             breakdowns: benchmark
                 .breakdowns(items)
                 .into_iter()
                 .map(|(by, figures)| Breakdown {
                     by: by.to_owned(),
-                    figures: measure(figures),
+                    figures: measure(&figures, items.len()),
                 })
                 .filter(|breakdown| !breakdown.figures.is_empty())
                 .collect(),
@@ -158,6 +152,9 @@ pub struct Comparison {
     pub second: String,
     /// Items that both judged; the others are left out.
     pub items: usize,
+    /// The share of pairs of responses that both order alike (above, below or tied), from 0 to 1: over two wordings of
+    /// one principle, how little the judge minds the wording. `None` where no item has a verdict in both.
+    pub alike: Option<f64>,
     /// Figure by figure.
     pub differences: Vec<Difference>,
 }
@@ -177,21 +174,31 @@ pub fn compare(benchmark: Benchmark, first: (&str, &[Judged]), second: (&str, &[
             there.push(second.1[place].clone());
         }
     }
-    let others = benchmark.figures(&there);
-    let differences = benchmark
-        .figures(&here)
-        .iter()
-        .filter_map(|figure| {
-            let other = others.iter().find(|other| other.name == figure.name)?;
-            difference(figure, other, here.len())
-        })
-        .collect();
+    let differences = differences(&benchmark.figures(&here), &benchmark.figures(&there), here.len());
     Comparison {
         first: first.0.to_owned(),
         second: second.0.to_owned(),
         items: here.len(),
+        alike: alike(&here, &there),
         differences,
     }
+}
+
+fn alike(here: &[Judged], there: &[Judged]) -> Option<f64> {
+    let (mut alike, mut pairs) = (0usize, 0usize);
+    for (first, second) in here.iter().zip(there) {
+        let (Some(first), Some(second)) = (first.scores(), second.scores()) else {
+            continue;
+        };
+        for a in 0..first.len().min(second.len()) {
+            for b in 0..a {
+                pairs += 1;
+                let order = |scores: &[f64]| scores[a].total_cmp(&scores[b]);
+                alike += usize::from(order(first) == order(second));
+            }
+        }
+    }
+    (pairs > 0).then(|| alike as f64 / pairs as f64)
 }
 
 /// Indices of the items that went most wrong, worst first, at most `count`: by the share of their pairs that are wrong,

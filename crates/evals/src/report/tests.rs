@@ -119,7 +119,7 @@ fn runs_are_compared_over_the_items_of_both() {
     second.remove(0);
     second.reverse();
     let found = compare(Benchmark::Items, ("a", &first), ("b", &second));
-    assert_eq!(found.items, 3);
+    assert_eq!((found.items, found.alike), (3, Some(1.0)));
     assert!(
         found
             .differences
@@ -134,12 +134,26 @@ fn runs_are_compared_over_the_items_of_both() {
 }
 
 #[test]
+fn two_wordings_order_pairs_alike_or_not() {
+    let run = |scores: [f64; 3]| vec![item("x", &[1.0, 2.0, 3.0], Outcome::scored(scores.to_vec()))];
+    let check = |first, second, expect| {
+        let found = compare(Benchmark::Items, ("a", &run(first)), ("b", &run(second)));
+        assert_eq!(found.alike, Some(expect), "{first:?} {second:?}");
+    };
+    check([1.0, 2.0, 3.0], [2.0, 3.0, 5.0], 1.0);
+    check([1.0, 2.0, 3.0], [1.0, 1.0, 3.0], 2.0 / 3.0);
+    check([1.0, 2.0, 3.0], [3.0, 2.0, 1.0], 0.0);
+    let none = vec![item("x", &[1.0, 2.0], Outcome::failed("parse"))];
+    assert_eq!(compare(Benchmark::Items, ("a", &none), ("b", &none)).alike, None);
+}
+
+#[test]
 fn a_leaderboard_is_in_order() {
     let of = |run: &str, value: f64| {
         let figure = Figure::share("x", Statistic::mean_of([Some(value)]));
         RunReport {
             run: run.to_owned(),
-            figures: figure.measure(1).into_iter().collect(),
+            figures: measure(&[figure], 1),
             ..report()
         }
     };
