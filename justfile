@@ -48,6 +48,10 @@ peers:
 bench-peers *ARGS:
     target/peers/venv/bin/python tools/peers/bench.py {{ARGS}}
 
+# The published package's client, with which the server is tested, into target/clients.
+clients:
+    tools/clients/install.sh
+
 # The kernels' tests under AddressSanitizer, and under valgrind, which knows of no set beyond AVX2.
 sanitize:
     RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test -p rewardanything-kernels --tests \

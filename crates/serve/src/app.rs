@@ -1,5 +1,6 @@
 //! What all handlers share, and the routes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,10 +13,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::gather::{Gather, GroupSettings};
+use crate::jobs::Jobs;
 use crate::judging::{Judging, Limits, Setup};
 use crate::metrics::{Gauges, Metrics};
-use crate::native;
 use crate::watch::{self, Log};
+use crate::{chat, native, published, rewards, scoring};
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -28,6 +31,42 @@ pub struct Settings {
     pub limits: Limits,
     /// How long what has begun may go on once the server is to end.
     pub drain: Duration,
+    /// Callers of the published package's endpoints get the neutral verdict, all scores 3, where there is none.
+    pub neutral: bool,
+    /// How single samples become groups.
+    pub groups: GroupSettings,
+    /// What rewards are given by.
+    pub rewards: RewardSettings,
+}
+
+/// What rewards for training are given by, where the URL does not say.
+#[derive(Debug, Clone, Default)]
+pub struct RewardSettings {
+    /// The principle.
+    pub principle: Option<String>,
+    /// Principles that URLs may give by name.
+    pub principles: BTreeMap<String, String>,
+    /// How many samples each prompt has; 0 and 1 judge each sample alone.
+    pub samples: usize,
+}
+
+/// What the server has from the program around it.
+#[derive(Clone)]
+pub struct Host {
+    /// Told of every request.
+    pub log: Log,
+    /// Further lines of metrics, of what the server knows nothing of: the engine.
+    pub extra: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The time since 1970.
+    pub now: Arc<dyn Fn() -> Duration + Send + Sync>,
+    /// What the ids of jobs are drawn from; whoever knows it can tell them.
+    pub seed: u64,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -42,22 +81,23 @@ impl Default for Settings {
                 deadline: Duration::from_secs(300),
             },
             drain: Duration::from_secs(30),
+            neutral: false,
+            groups: GroupSettings::default(),
+            rewards: RewardSettings::default(),
         }
     }
 }
-
-/// Lines of metrics that the server knows nothing of: what the engine does.
-pub type Extra = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What all handlers share.
 pub struct App {
     pub(crate) settings: Settings,
     pub(crate) judging: Judging,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) log: Log,
+    pub(crate) gather: Gather,
+    pub(crate) jobs: Jobs,
+    pub(crate) host: Host,
     pub(crate) draining: AtomicBool,
     ids: AtomicU64,
-    extra: Extra,
 }
 
 impl std::fmt::Debug for App {
@@ -69,17 +109,18 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// A server around a judge. `log` is told of every request, `extra` gives further lines of metrics.
-    pub fn new(setup: Setup, settings: Settings, log: Log, extra: Extra) -> Arc<Self> {
+    /// A server around a judge.
+    pub fn new(setup: Setup, settings: Settings, host: Host) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
         Arc::new(Self {
             judging: Judging::new(setup, settings.limits, Arc::clone(&metrics)),
+            gather: Gather::new(settings.groups),
+            jobs: Jobs::new(host.seed),
             settings,
             metrics,
-            log,
+            host,
             draining: AtomicBool::new(false),
             ids: AtomicU64::new(1),
-            extra,
         })
     }
 
@@ -99,9 +140,10 @@ impl App {
             queued,
             judging,
             slots: self.judging.slots(),
-            ..Gauges::default()
+            groups: self.gather.unfinished(),
+            jobs: self.jobs.unfinished(),
         };
-        self.metrics.text(now, &(self.extra)())
+        self.metrics.text(now, &(self.host.extra)())
     }
 }
 
@@ -111,16 +153,57 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/judge", post(native::judge))
         .route("/v1/judge/batch", post(native::batch))
         .route("/v1/models", get(models))
+        .route("/v1/chat/completions", post(chat::complete))
         .route("/metrics", get(metrics))
+        .merge(of_the_published_package())
+        .merge(of_frameworks())
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), watch::door));
     let open = Router::new()
         .route("/healthz", get(healthy))
-        .route("/readyz", get(ready));
+        .route("/readyz", get(ready))
+        .route("/health", get(published::health))
+        .route("/openapi.json", get(openapi));
     behind_the_door
         .merge(open)
         .layer(DefaultBodyLimit::max(app.settings.max_body))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), watch::watch))
         .with_state(app)
+}
+
+fn of_the_published_package() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/rewardanything", post(published::one))
+        .route("/api/rewardanything_batch", post(published::batch))
+        .route("/api/batch_request", post(published::submit))
+        .route("/api/batch_request/{id}", get(published::fetch))
+        .route("/api/list_tasks", get(published::list))
+        .route("/api/clear_tasks", post(published::clear))
+        // Its documentation names these two; its server does not have them.
+        .route("/api/new_batch_request", post(published::submit))
+        .route("/api/fetch_results/{id}", get(published::fetch))
+}
+
+fn of_frameworks() -> Router<Arc<App>> {
+    Router::new()
+        .route("/get_reward", post(rewards::openrlhf))
+        .route("/rewards/openrlhf", post(rewards::openrlhf))
+        .route("/rewards/slime", post(rewards::slime))
+        .route("/classify", post(scoring::classify).put(scoring::classify))
+        .route("/v1/classify", post(scoring::classify))
+        .route("/v1/embeddings", post(scoring::embeddings))
+        .route("/score", post(scoring::score))
+        .route("/v1/score", post(scoring::score))
+        .route("/rerank", post(scoring::rerank))
+        .route("/v1/rerank", post(scoring::rerank))
+        .route("/v2/rerank", post(scoring::rerank))
+}
+
+/// All of this for programs.
+async fn openapi() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
 }
 
 async fn healthy() -> &'static str {

@@ -35,6 +35,19 @@ impl Fault {
     pub(crate) fn input(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "input", message)
     }
+
+    /// The body can be read, and what it asks for makes no sense.
+    pub(crate) fn request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "request", message)
+    }
+
+    /// The judge's own failure, with the status that its kind has.
+    pub(crate) fn of_judge(failure: Failure) -> Self {
+        Self {
+            status: status_of(&failure.kind),
+            failure,
+        }
+    }
 }
 
 /// The HTTP status of an error of the judge: the caller's fault, the model's, or the time's.

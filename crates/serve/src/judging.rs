@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rewardanything_core::{
-    Generate, GenerateError, Judge, JudgeError, JudgeRequest, Judgment, Mask, Profile, Repeats, Waiter,
+    Completion, Generate, GenerateError, GenerateJob, Interest, Judge, JudgeError, JudgeRequest, Judgment,
+    Mask, Profile, Repeats, Waiter,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -131,6 +132,48 @@ impl Judging {
     /// The queue is full and the request does not wait, or its time is over. What goes wrong in judging stands in the
     /// judgment.
     pub async fn judge(&self, request: Arc<JudgeRequest>, when_full: WhenFull) -> Result<Judged, NotJudged> {
+        let setup = self.setup.clone();
+        let asked = Arc::clone(&request);
+        let work = move |interest: &Interest| {
+            let judge =
+                Judge::new(setup.model.as_ref(), setup.profile, setup.seed).with_repeats(setup.repeats);
+            judge
+                .judge_batch_for(std::slice::from_ref(&*asked), interest)
+                .pop()
+        };
+        let (judgment, spent) = self.run(work, when_full).await?;
+        let judgment = judgment.flatten().unwrap_or_else(|| Judgment {
+            completion: None,
+            verdict: Err(JudgeError::Generate(broken())),
+            mask: Mask::identity(request.responses().len()),
+            votes: None,
+        });
+        self.metrics.judgment(&judgment);
+        Ok(Judged { judgment, spent })
+    }
+
+    /// Has the model write a text when its turn comes.
+    ///
+    /// # Errors
+    /// As [`Judging::judge`]; within, what went wrong in writing.
+    pub async fn generate(
+        &self,
+        job: GenerateJob,
+        when_full: WhenFull,
+    ) -> Result<Result<Completion, GenerateError>, NotJudged> {
+        let model = Arc::clone(&self.setup.model);
+        let work = move |interest: &Interest| model.generate_for(std::slice::from_ref(&job), interest).pop();
+        let (completion, _) = self.run(work, when_full).await?;
+        Ok(completion.flatten().unwrap_or_else(|| Err(broken())))
+    }
+
+    /// Has work done on a thread that may block, in its turn and its time. `None` where it panicked: a panic behind the
+    /// seam is one request's failure.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Interest) -> T + Send + 'static,
+        when_full: WhenFull,
+    ) -> Result<(Option<T>, Duration), NotJudged> {
         let arrived = Instant::now();
         let late = NotJudged::Late {
             seconds: self.limits.deadline.as_secs(),
@@ -138,15 +181,21 @@ impl Judging {
         let slot = tokio::time::timeout(self.limits.deadline, self.slot(when_full));
         let slot = slot.await.map_err(|_| late.clone())??;
         self.metrics.stage(Stage::Queue, arrived.elapsed());
+        let began = Instant::now();
+        // Dropped with this future, it tells those who work that nobody waits.
+        let waiter = Waiter::default();
+        let interest = waiter.interest();
+        let task = tokio::task::spawn_blocking(move || {
+            let done = work(&interest);
+            // Given back here, so that the place stays taken for as long as there is work, whoever waits for it.
+            drop(slot);
+            done
+        });
         let left = self.limits.deadline.saturating_sub(arrived.elapsed());
-        match tokio::time::timeout(left, self.run(request, slot)).await {
-            Ok(judged) => {
-                self.metrics.stage(Stage::Judge, judged.spent);
-                self.metrics.judgment(&judged.judgment);
-                Ok(judged)
-            }
-            Err(_) => Err(late),
-        }
+        let done = tokio::time::timeout(left, task).await.map_err(|_| late)?;
+        let spent = began.elapsed();
+        self.metrics.stage(Stage::Judge, spent);
+        Ok((done.ok(), spent))
     }
 
     async fn slot(&self, when_full: WhenFull) -> Result<OwnedSemaphorePermit, NotJudged> {
@@ -161,38 +210,10 @@ impl Judging {
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         Ok(slot.expect("the semaphore is never closed. This is a bug."))
     }
+}
 
-    async fn run(&self, request: Arc<JudgeRequest>, slot: OwnedSemaphorePermit) -> Judged {
-        let waiter = Waiter::default();
-        let interest = waiter.interest();
-        let setup = self.setup.clone();
-        let asked = Arc::clone(&request);
-        let work = tokio::task::spawn_blocking(move || {
-            let began = Instant::now();
-            let judge =
-                Judge::new(setup.model.as_ref(), setup.profile, setup.seed).with_repeats(setup.repeats);
-            let judgment = judge
-                .judge_batch_for(std::slice::from_ref(&*asked), &interest)
-                .pop();
-            // Given back here, so that the place stays taken for as long as there is work, whoever waits for it.
-            drop(slot);
-            (judgment, began.elapsed())
-        });
-        let (judgment, spent) = work.await.unwrap_or_default();
-        drop(waiter);
-        Judged {
-            // A panic behind the seam is one request's failure.
-            judgment: judgment.unwrap_or_else(|| Judgment {
-                completion: None,
-                verdict: Err(JudgeError::Generate(GenerateError::Backend(
-                    "the judge broke down over this request".to_owned(),
-                ))),
-                mask: Mask::identity(request.responses().len()),
-                votes: None,
-            }),
-            spent,
-        }
-    }
+fn broken() -> GenerateError {
+    GenerateError::Backend("the judge broke down over this request".to_owned())
 }
 
 /// One that is counted for as long as this lives.

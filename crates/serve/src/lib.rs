@@ -4,7 +4,7 @@
 //! before the same judge that files are judged with, so that a verdict does not depend on the way it was asked for.
 //!
 //! - [`item`] reads requests, the records of [`rewardanything_core::record`] answer them.
-//! - [`groups`] puts single samples of training frameworks together.
+//! - [`groups`] puts single samples of training frameworks together; [`transcript`] reads what their templates wrote.
 //! - [`watch`] lets callers in and says what became of them, [`metrics`] counts.
 //!
 //! # What this crate never does
@@ -13,15 +13,24 @@
 //! a judge behind URLs is the model's affair. Nobody's texts are logged.
 
 mod app;
+mod chat;
+mod dates;
 mod fault;
+mod gather;
 pub mod groups;
 pub mod item;
+mod jobs;
 pub mod judging;
 pub mod metrics;
 mod native;
+mod published;
+mod rewards;
+mod scoring;
 mod serve;
+pub mod transcript;
 pub mod watch;
 
-pub use app::{App, Extra, Settings, router};
+pub use app::{App, Host, RewardSettings, Settings, router};
+pub use gather::GroupSettings;
 pub use judging::{Limits, Setup};
 pub use serve::serve;

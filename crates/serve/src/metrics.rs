@@ -75,6 +75,7 @@ pub struct Metrics {
     requests: Mutex<BTreeMap<(String, u16), u64>>,
     verdicts: Mutex<BTreeMap<&'static str, u64>>,
     groups: Mutex<BTreeMap<&'static str, u64>>,
+    neutral: Mutex<BTreeMap<String, u64>>,
     members: AtomicU64,
     repairs: AtomicU64,
     prompt_tokens: AtomicU64,
@@ -133,6 +134,11 @@ impl Metrics {
         self.members.fetch_add(members as u64, Ordering::Relaxed);
     }
 
+    /// Adds a neutral answer that stands for a missing verdict, by the kind of what went wrong.
+    pub fn neutral(&self, kind: &str) {
+        *lock(&self.neutral).entry(kind.to_owned()).or_default() += 1;
+    }
+
     /// All of it in the text format of Prometheus, `extra` lines at the end.
     pub fn text(&self, now: Gauges, extra: &str) -> String {
         let mut out = String::new();
@@ -172,6 +178,16 @@ impl Metrics {
         );
         for (why, count) in lock(&self.groups).iter() {
             line(&mut out, &format!("{name}{{by=\"{why}\"}}"), count);
+        }
+        let name = "rewardanything_neutral_total";
+        family(
+            &mut out,
+            name,
+            "counter",
+            "Neutral answers in the place of a verdict, by the kind of error.",
+        );
+        for (kind, count) in lock(&self.neutral).iter() {
+            line(&mut out, &format!("{name}{{kind=\"{kind}\"}}"), count);
         }
         let tokens = "rewardanything_tokens_total";
         family(&mut out, tokens, "counter", "Tokens read and written.");

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, router};
+use crate::gather;
 
 /// Serves until `shutdown` is done; then no connection is taken any more, and what has begun may go on for
 /// [`Settings::drain`](crate::Settings::drain). True if all of it was answered by then.
@@ -35,6 +36,7 @@ pub async fn serve(
             let _ = tell.send(true);
         }
     };
+    let clock = tokio::spawn(gather::keep_time(Arc::clone(&app)));
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(closing);
     let over = async move {
         if told.wait_for(|closing| *closing).await.is_err() {
@@ -42,8 +44,10 @@ pub async fn serve(
         }
         tokio::time::sleep(drain).await;
     };
-    tokio::select! {
+    let ended = tokio::select! {
         result = served => result.map(|()| true),
         () = over => Ok(false),
-    }
+    };
+    clock.abort();
+    ended
 }

@@ -127,7 +127,7 @@ impl Drop for Seen {
         let spent = self.began.elapsed();
         self.app.metrics.request(&self.route, self.status);
         self.app.metrics.stage(Stage::Request, spent);
-        (self.app.log)(&Event {
+        (self.app.host.log)(&Event {
             request_id: &self.id,
             method: &self.method,
             path: &self.path,

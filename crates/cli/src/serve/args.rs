@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::args::ModelArgs;
+use crate::value::Text;
 
 pub(crate) const SERVE_HELP: &str = "\
 Endpoints:
   POST /v1/judge           an item, as on a line of `judge --input`; the id may be left out. Answers its record
   POST /v1/judge/batch     a JSON array of items, or items line by line; answers in their order, as they are there
+  POST /v1/chat/completions, and for reward models' callers /classify /score /rerank /v1/embeddings
+  POST /get_reward         OpenRLHF, and /rewards/slime; samples of one prompt are judged together (?n=, ?principle=)
+  POST /api/...            all that the published package's server has
   GET  /v1/models /healthz /readyz /metrics
 
 Tokens: with --token-file, or REWARDANYTHING_SERVER_TOKEN, callers need `Authorization: Bearer TOKEN`, or ?token=TOKEN
@@ -54,6 +58,18 @@ pub(crate) struct ServeArgs {
     /// What is said of each request on standard error; without it json
     #[arg(long, value_enum)]
     pub(crate) log: Option<LogForm>,
+    /// Answer the neutral verdict, all scores 3, to callers of the published package's endpoints where there is none
+    #[arg(long)]
+    pub(crate) neutral: bool,
+    /// The principle that rewards for training are given by, where their URL names none
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) principle: Option<Text>,
+    /// How many samples each prompt has, where the URL does not say; they are judged together. Without it 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) samples_per_prompt: Option<u16>,
+    /// How many seconds a sample waits for its siblings at most; without it 30
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) group_wait: Option<u32>,
     /// Taken from the published package's command, and without meaning: jobs write no files
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) base_output_path: Option<PathBuf>,

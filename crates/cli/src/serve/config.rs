@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::models::NANO;
 use crate::serve::args::{LogForm, ServeArgs};
+use crate::value::Text;
 
 /// Settings in TOML; every one is the flag of its name.
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,11 @@ struct File {
     max_body: Option<u32>,
     drain: Option<u32>,
     log: Option<LogForm>,
+    #[serde(default)]
+    neutral: bool,
+    principle: Option<String>,
+    samples_per_prompt: Option<u16>,
+    group_wait: Option<u32>,
 }
 
 /// The arguments with what the file says where they say nothing.
@@ -63,6 +69,10 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
     args.max_body = args.max_body.or(file.max_body);
     args.drain = args.drain.or(file.drain);
     args.log = args.log.or(file.log);
+    args.neutral |= file.neutral;
+    args.principle = args.principle.or(file.principle.map(Text::Typed));
+    args.samples_per_prompt = args.samples_per_prompt.or(file.samples_per_prompt);
+    args.group_wait = args.group_wait.or(file.group_wait);
     Ok(args)
 }
 

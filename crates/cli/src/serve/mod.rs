@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod config;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_engine::LocalModel;
 use rewardanything_serve::watch::{Event, Log};
-use rewardanything_serve::{App, Extra, Limits, Settings, serve};
+use rewardanything_serve::{App, Host, Limits, RewardSettings, Settings, serve};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -22,6 +23,7 @@ use crate::hub;
 use crate::models::{self, Speaker};
 use crate::serve::args::{LogForm, ServeArgs};
 use crate::table;
+use crate::value::Text;
 
 /// Judged at a time by a model on this machine: more rows than a pass has use for.
 const LOCAL_SLOTS: usize = 64;
@@ -56,14 +58,29 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         },
         ..Settings::default()
     };
+    settings.neutral = args.neutral;
+    settings.groups.timing.wait = args.group_wait.map_or(settings.groups.timing.wait, |seconds| {
+        Duration::from_secs(u64::from(seconds))
+    });
+    settings.rewards = RewardSettings {
+        principle: args.principle.as_ref().map(Text::read).transpose()?,
+        principles: library(),
+        samples: args.samples_per_prompt.map_or(1, usize::from),
+    };
     settings.max_body = args
         .max_body
         .map_or(settings.max_body, |mib| (mib as usize) << 20);
     settings.drain = args
         .drain
         .map_or(settings.drain, |seconds| Duration::from_secs(u64::from(seconds)));
-    let log = log(args.log.unwrap_or(LogForm::Json));
-    let app = App::new(speaker.setup(), settings, log, extra(&speaker));
+    let around = Host {
+        log: log(args.log.unwrap_or(LogForm::Json)),
+        extra: extra(&speaker),
+        now: Arc::new(now),
+        // Ids of jobs are not to be told from outside.
+        seed: (now().as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(40),
+    };
+    let app = App::new(speaker.setup(), settings, around);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_io()
         .enable_time()
@@ -114,6 +131,14 @@ fn ended() -> Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
+/// The principles of the library by their ids.
+fn library() -> BTreeMap<String, String> {
+    rewardanything_principles::library()
+        .iter()
+        .map(|principle| (principle.id.to_owned(), principle.text.to_owned()))
+        .collect()
+}
+
 fn is_local(host: &str) -> bool {
     host == "localhost"
         || host
@@ -159,7 +184,7 @@ fn log(form: LogForm) -> Log {
             ));
         }),
         LogForm::Json => Arc::new(move |event: &Event<'_>| {
-            let mut line = json!({"time": now(), "level": "info", "event": "request"});
+            let mut line = json!({"time": (now().as_secs_f64() * 1e3).round() / 1e3, "level": "info", "event": "request"});
             if let (Some(line), Ok(serde_json::Value::Object(event))) =
                 (line.as_object_mut(), serde_json::to_value(event))
             {
@@ -170,15 +195,19 @@ fn log(form: LogForm) -> Log {
     }
 }
 
-/// Seconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "a line of a log says when")]
-fn now() -> f64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.map_or(0.0, |now| (now.as_secs_f64() * 1e3).round() / 1e3)
+/// The time since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "lines of a log and lists of jobs say when"
+)]
+fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// What the engine says of itself, for `/metrics`.
-fn extra(speaker: &Speaker) -> Extra {
+fn extra(speaker: &Speaker) -> Arc<dyn Fn() -> String + Send + Sync> {
     let Some(model) = speaker.local() else {
         return Arc::new(String::new);
     };

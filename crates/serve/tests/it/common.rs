@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rewardanything_core::{Generate, OrderPolicy, Profile, Repeats, Scripted};
 use rewardanything_engine::{LoadOptions, LocalModel};
-use rewardanything_serve::{App, Settings, Setup, serve};
+use rewardanything_serve::{App, Host, Settings, Setup, serve};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -29,8 +29,12 @@ impl Server {
         let app = App::new(
             setup,
             settings,
-            Arc::new(move |event| lines.lock().unwrap().push(serde_json::to_value(event).unwrap())),
-            Arc::new(String::new),
+            Host {
+                log: Arc::new(move |event| lines.lock().unwrap().push(serde_json::to_value(event).unwrap())),
+                extra: Arc::new(String::new),
+                now: Arc::new(|| Duration::from_secs(1_700_000_000)),
+                seed: 0,
+            },
         );
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();

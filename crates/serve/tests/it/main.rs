@@ -1,4 +1,6 @@
 //! The server over real sockets, before real and scripted judges.
 
 mod common;
+mod frameworks;
 mod native;
+mod published;

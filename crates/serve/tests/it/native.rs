@@ -377,3 +377,37 @@ fn bodies_have_a_limit_and_all_is_counted() {
     check("rewardanything_tokens_total{kind=\"completion\"} 2");
     assert_eq!(server.get("/v1/models").ok()["data"][0]["id"], server.app.model());
 }
+
+/// The document names every route, and no other: each answers something else than that it is not there.
+#[test]
+fn the_document_is_of_this_server() {
+    let server = Server::start(by_number(), Settings::default());
+    let document = server.get("/openapi.json").ok();
+    let paths = document["paths"].as_object().unwrap();
+    for (path, operations) in paths {
+        for method in operations.as_object().unwrap().keys() {
+            let path = path.replace("{id}", "x");
+            let reply = call(server.address, &method.to_uppercase(), &path, &[], "nonsense");
+            let known = reply.status != 405 && (reply.status != 404 || path.contains("/x"));
+            assert!(known, "{method} {path}: {reply:?}");
+        }
+    }
+    // The routes as the source has them.
+    let source = include_str!("../../src/app.rs");
+    let routes = source
+        .split(".route(\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    for route in routes {
+        assert!(paths.contains_key(route), "{route} is not in the document");
+    }
+    // A reference that leads nowhere.
+    let text = document.to_string();
+    for target in text
+        .split("\"$ref\":\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
+        assert!(document.pointer(target).is_some(), "{target}");
+    }
+}
