@@ -2,5 +2,6 @@
 
 mod common;
 mod frameworks;
+mod injection;
 mod native;
 mod published;
