@@ -49,7 +49,9 @@ impl Call {
             .max_completion_tokens
             .or(self.max_tokens)
             .unwrap_or(defaults.max_new_tokens);
-        if !(0.0..=2.0).contains(&temperature) || !(top_p > 0.0 && top_p <= 1.0) || max_new_tokens == 0 {
+        let sensible =
+            (0.0..=2.0).contains(&temperature) && top_p > 0.0 && top_p <= 1.0 && max_new_tokens > 0;
+        if !sensible {
             return Err(Fault::request(
                 "expected a temperature from 0 to 2, top_p above 0 and at most 1, max_tokens of 1 or more",
             ));

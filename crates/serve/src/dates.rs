@@ -8,7 +8,7 @@ pub(crate) fn iso(since_1970: Duration) -> String {
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     let length = |year: u64| {
-        if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) {
+        if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
             366
         } else {
             365
