@@ -25,10 +25,8 @@ mod value;
 mod watch;
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 

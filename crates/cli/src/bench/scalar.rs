@@ -14,7 +14,8 @@ use super::args::{BenchArgs, ScalarArg};
 use super::data::Task;
 use crate::hub;
 use crate::items::Key;
-use crate::records::{Failure, Record, Usage};
+use crate::records::{Record, failed};
+use rewardanything_core::record::{Failure, Usage};
 
 /// A scalar model, and the template that makes text of a conversation where the server does not.
 pub(crate) struct ScalarJudge {
@@ -98,7 +99,7 @@ impl ScalarJudge {
             .zip(replies)
             .map(|(task, reply)| {
                 let key = Key::Id(task.id);
-                let mut record = Record::failed(&key, "", "", self.name());
+                let mut record = failed(&key, "", "", self.name());
                 record.seconds = (seconds * 1e3).round() / 1e3;
                 match reply {
                     Err(error) => {
