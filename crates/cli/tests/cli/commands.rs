@@ -165,8 +165,10 @@ fn a_folder_becomes_one_file_that_judges() {
 
 #[test]
 fn a_recipe_that_is_not_there_is_named() {
-    let ran = run(&["train", "sft", "--config", "no-such-recipe.toml"]).expect(2);
-    assert!(ran.stderr.contains("no-such-recipe.toml"), "{}", ran.stderr);
+    for trainer in ["sft", "grpl"] {
+        let ran = run(&["train", trainer, "--config", "no-such-recipe.toml"]).expect(2);
+        assert!(ran.stderr.contains("no-such-recipe.toml"), "{}", ran.stderr);
+    }
 }
 
 /// Prompts with responses that differ in many ways.

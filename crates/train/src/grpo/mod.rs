@@ -29,6 +29,7 @@ pub use config::{
 };
 pub use loss::{LossConfig, Normalise, TokenFacts, TokenLoss};
 pub use trainer::{Finished, run, run_until};
+pub use validation::Validated;
 
 /// A seed for one of many draws: SplitMix64's finaliser over the parts, one after another.
 pub(crate) fn mix(seed: u64, parts: &[u64]) -> u64 {
