@@ -2,9 +2,8 @@
 
 use rewardanything_core::Response;
 use rewardanything_core::metrics::{PairCounts, pairwise};
-use serde_json::Value;
 
-use crate::raw::kind;
+use crate::tree::{Tree, only};
 
 /// What is known of the right answer, by the indices of the responses. There are scores, or pairs, or both.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,21 +18,24 @@ pub struct ItemGold {
 
 impl ItemGold {
     /// Reads `gold`: `{"scores": {name: number}, "ranking": [name], "pairs": [[better, worse]]}`.
-    pub(crate) fn read(value: Option<&Value>, responses: &[Response]) -> Result<Option<Self>, String> {
-        let object = match value {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::Object(object)) => object,
-            Some(other) => return Err(format!("gold must be an object, found {}", kind(other))),
+    pub(crate) fn read(value: Option<&Tree>, responses: &[Response]) -> Result<Option<Self>, String> {
+        let entries = match value {
+            None | Some(Tree::Null) => return Ok(None),
+            Some(Tree::Object(entries)) => entries,
+            Some(other) => return Err(format!("gold must be an object, found {}", other.kind())),
         };
-        let present = |key: &str| object.get(key).filter(|value| !value.is_null());
+        let present = |key: &str| -> Result<Option<&Tree>, String> {
+            let value = only(entries, key).map_err(|why| format!("gold: {why}"))?;
+            Ok(value.filter(|value| **value != Tree::Null))
+        };
         let gold = ItemGold {
-            scores: present("scores")
+            scores: present("scores")?
                 .map(|value| scores(value, responses))
                 .transpose()?,
-            ranking: present("ranking")
+            ranking: present("ranking")?
                 .map(|value| ranking(value, responses))
                 .transpose()?,
-            pairs: present("pairs")
+            pairs: present("pairs")?
                 .map(|value| pairs(value, responses))
                 .transpose()?,
         };
@@ -105,25 +107,26 @@ fn index(name: &str, responses: &[Response]) -> Option<usize> {
     responses.iter().position(|response| response.name == name)
 }
 
-fn scores(value: &Value, responses: &[Response]) -> Result<Vec<f64>, String> {
-    let object = value
-        .as_object()
-        .ok_or_else(|| format!("gold.scores must be an object, found {}", kind(value)))?;
-    if let Some(stranger) = object.keys().find(|name| index(name, responses).is_none()) {
+fn scores(value: &Tree, responses: &[Response]) -> Result<Vec<f64>, String> {
+    let Tree::Object(entries) = value else {
+        return Err(format!("gold.scores must be an object, found {}", value.kind()));
+    };
+    if let Some((stranger, _)) = entries.iter().find(|(name, _)| index(name, responses).is_none()) {
         return Err(format!("gold.scores names {stranger:?}, which is no response"));
     }
     responses
         .iter()
-        .map(|Response { name, .. }| match object.get(name) {
-            None => Err(format!("gold.scores has no score for {name:?}")),
-            Some(score) => score
+        .map(|Response { name, .. }| {
+            let score = only(entries, name).map_err(|why| format!("gold.scores: {why}"))?;
+            let score = score.ok_or_else(|| format!("gold.scores has no score for {name:?}"))?;
+            score
                 .as_f64()
-                .ok_or_else(|| format!("gold.scores.{name} must be a number, found {}", kind(score))),
+                .ok_or_else(|| format!("gold.scores.{name} must be a number, found {}", score.kind()))
         })
         .collect()
 }
 
-fn ranking(value: &Value, responses: &[Response]) -> Result<Vec<usize>, String> {
+fn ranking(value: &Tree, responses: &[Response]) -> Result<Vec<usize>, String> {
     let names = names("gold.ranking", value, responses)?;
     let mut sorted = names.clone();
     sorted.sort_unstable();
@@ -133,10 +136,10 @@ fn ranking(value: &Value, responses: &[Response]) -> Result<Vec<usize>, String> 
     Ok(names)
 }
 
-fn pairs(value: &Value, responses: &[Response]) -> Result<Vec<(usize, usize)>, String> {
+fn pairs(value: &Tree, responses: &[Response]) -> Result<Vec<(usize, usize)>, String> {
     let list = value
-        .as_array()
-        .ok_or_else(|| format!("gold.pairs must be a list, found {}", kind(value)))?;
+        .as_list()
+        .ok_or_else(|| format!("gold.pairs must be a list, found {}", value.kind()))?;
     list.iter()
         .enumerate()
         .map(
@@ -148,15 +151,15 @@ fn pairs(value: &Value, responses: &[Response]) -> Result<Vec<(usize, usize)>, S
         .collect()
 }
 
-fn names(field: &str, value: &Value, responses: &[Response]) -> Result<Vec<usize>, String> {
+fn names(field: &str, value: &Tree, responses: &[Response]) -> Result<Vec<usize>, String> {
     let list = value
-        .as_array()
-        .ok_or_else(|| format!("{field} must be a list of names, found {}", kind(value)))?;
+        .as_list()
+        .ok_or_else(|| format!("{field} must be a list of names, found {}", value.kind()))?;
     list.iter()
         .map(|name| {
             let name = name
-                .as_str()
-                .ok_or_else(|| format!("{field} must hold names, found {}", kind(name)))?;
+                .as_text()
+                .ok_or_else(|| format!("{field} must hold names, found {}", name.kind()))?;
             index(name, responses).ok_or_else(|| format!("{field} names {name:?}, which is no response"))
         })
         .collect()

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::gold::ItemGold;
 use crate::layout::Layout;
 use crate::raw::{self, RawItem};
+use crate::tree::Tree;
 
 /// The version of the format that is written, and the newest that is read. A line that names none is of this one.
 pub const VERSION: u64 = 1;
@@ -203,36 +204,76 @@ fn parse(line: &[u8], options: &ReadOptions) -> Result<Parsed, String> {
 }
 
 fn of_raw(raw: RawItem, options: &ReadOptions) -> Result<Parsed, String> {
-    let id = match &raw.id {
-        Some(Value::String(text)) => Id::Text(text.clone()),
-        Some(Value::Number(number)) if !number.is_f64() => Id::Number(number.clone()),
-        Some(Value::Null) | None => return Err("the id is missing".to_owned()),
-        Some(other) => {
-            return Err(format!(
-                "the id must be a string or a whole number, found {}",
-                raw::kind(other)
-            ));
-        }
-    };
-    Ok((id, item(raw, options).map(Box::new)))
+    let id = id_of(&raw)?.ok_or("the id is missing")?;
+    Ok((id, item(&raw, options).map(Box::new)))
 }
 
-fn item(raw: RawItem, options: &ReadOptions) -> Result<Item, String> {
-    raw.check_version()?;
+fn id_of(raw: &RawItem) -> Result<Option<Id>, String> {
+    match &raw.id {
+        Some(Tree::Text(text)) => Ok(Some(Id::Text(text.clone()))),
+        Some(Tree::Number(number)) if !number.is_f64() => Ok(Some(Id::Number(number.clone()))),
+        Some(Tree::Null) | None => Ok(None),
+        Some(other) => Err(format!(
+            "the id must be a string or a whole number, found {}",
+            other.kind()
+        )),
+    }
+}
+
+fn item(raw: &RawItem, options: &ReadOptions) -> Result<Item, String> {
+    let request = request(raw, options.principle.as_deref())?;
     let labels = raw.labels()?;
-    let principle = match &options.principle {
-        Some(principle) => principle.clone(),
-        None => raw::string("principle", raw.principle.as_ref())?,
-    };
-    let prompt = raw::prompt(raw.prompt.as_ref())?;
-    let responses = raw::responses(raw.responses.as_ref())?;
-    let gold = ItemGold::read(raw.gold.as_ref(), &responses);
-    let request = JudgeRequest::new(principle, prompt, responses).map_err(|error| error.to_string())?;
+    let gold = ItemGold::read(raw.gold.as_ref(), request.responses());
     Ok(Item {
         request,
         gold,
         labels,
     })
+}
+
+fn request(raw: &RawItem, principle: Option<&str>) -> Result<JudgeRequest, String> {
+    raw.check_version()?;
+    let principle = match principle {
+        Some(principle) => principle.to_owned(),
+        None => raw::string("principle", raw.principle.as_ref())?,
+    };
+    let prompt = raw::prompt(raw.prompt.as_ref())?;
+    let responses = raw::responses(raw.responses.as_ref())?;
+    JudgeRequest::new(principle, prompt, responses).map_err(|error| error.to_string())
+}
+
+/// A request by itself, as a caller sends it: an item whose id may be left out, and of which nothing but the request
+/// counts.
+#[derive(Debug, PartialEq)]
+pub struct Ask {
+    /// The id, where there is one.
+    pub id: Option<Id>,
+    /// What is to be judged, or why it is unusable.
+    pub request: Result<JudgeRequest, String>,
+}
+
+impl Ask {
+    /// Reads one JSON object.
+    ///
+    /// # Errors
+    /// The text is no JSON object, or its id is neither a string nor a whole number; the message says which.
+    ///
+    /// ```
+    /// use rewardanything_evals::item::Ask;
+    ///
+    /// let ask = Ask::read(br#"{"principle": "p", "prompt": "q", "responses": {"a": "x"}}"#)?;
+    /// assert_eq!((ask.id, ask.request?.responses()[0].name.as_str()), (None, "a"));
+    /// assert!(Ask::read(b"[]").is_err());
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
+        let raw = raw::parse(text)?;
+        Ok(Self {
+            id: id_of(&raw)?,
+            request: request(&raw, None),
+        })
+    }
 }
 
 /// A prompt and its responses, from a line that may name no id and no principle.

@@ -24,3 +24,4 @@ pub mod raw;
 pub mod report;
 pub mod sample;
 pub mod statistic;
+mod tree;

@@ -3,7 +3,7 @@
 //! [`serve`] listens; [`router`] has the routes. Beneath them is one [`Judging`](judging::Judging): a bounded queue
 //! before the same judge that files are judged with, so that a verdict does not depend on the way it was asked for.
 //!
-//! - [`item`] reads requests, the records of [`rewardanything_core::record`] answer them.
+//! - [`rewardanything_evals::item`] reads requests, the records of [`rewardanything_core::record`] answer them.
 //! - [`groups`] puts single samples of training frameworks together; [`transcript`] reads what their templates wrote.
 //! - [`watch`] lets callers in and says what became of them, [`metrics`] counts.
 //!
@@ -18,7 +18,6 @@ mod dates;
 mod fault;
 mod gather;
 pub mod groups;
-pub mod item;
 mod jobs;
 pub mod judging;
 pub mod metrics;

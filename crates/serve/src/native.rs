@@ -10,20 +10,19 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use rewardanything_core::record;
-use serde_json::Value;
+use rewardanything_evals::item::{Ask, Id};
 use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::fault::{Fault, status_of, with_status};
-use crate::item::Item;
 use crate::judging::WhenFull;
 
 /// What became of an item.
-pub(crate) type Record = record::Record<Value>;
+pub(crate) type Record = record::Record<Id>;
 
 /// `POST /v1/judge`. The answer is the record, also where it says that there is no verdict; the status then says why.
 pub(crate) async fn judge(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let item = match Item::read(&body) {
+    let item = match Ask::read(&body) {
         Ok(item) => item,
         Err(why) => return Fault::input(why).into_response(),
     };
@@ -35,7 +34,7 @@ pub(crate) async fn judge(State(app): State<Arc<App>>, body: Bytes) -> Response 
 }
 
 /// Judges an item. Whatever goes wrong stands in its record.
-pub(crate) async fn record_of(app: &App, item: Item, when_full: WhenFull) -> Record {
+pub(crate) async fn record_of(app: &App, item: Ask, when_full: WhenFull) -> Record {
     let model = app.model();
     let request = match item.request {
         Ok(request) => Arc::new(request),
@@ -60,13 +59,13 @@ pub(crate) async fn record_of(app: &App, item: Item, when_full: WhenFull) -> Rec
 /// items, each as soon as those before it are there; an item that fails has a record that says so.
 pub(crate) async fn batch(State(app): State<Arc<App>>, body: Bytes) -> Response {
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let items: Vec<Result<Item, String>> = if is_array {
+    let items: Vec<Result<Ask, String>> = if is_array {
         match serde_json::from_slice::<Vec<&RawValue>>(&body) {
             Ok(items) => items
                 .into_iter()
                 .enumerate()
                 .map(|(index, item)| {
-                    Item::read(item.get().as_bytes()).map_err(|why| format!("item {index}: {why}"))
+                    Ask::read(item.get().as_bytes()).map_err(|why| format!("item {index}: {why}"))
                 })
                 .collect(),
             Err(error) => return Fault::input(format!("not a JSON array: {error}")).into_response(),
@@ -102,12 +101,12 @@ pub(crate) async fn batch(State(app): State<Arc<App>>, body: Bytes) -> Response 
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
-fn lines(body: &[u8]) -> Vec<Result<Item, String>> {
+fn lines(body: &[u8]) -> Vec<Result<Ask, String>> {
     body.strip_prefix("\u{feff}".as_bytes())
         .unwrap_or(body)
         .split(|&byte| byte == b'\n')
         .enumerate()
         .filter(|(_, line)| !line.trim_ascii().is_empty())
-        .map(|(index, line)| Item::read(line).map_err(|why| format!("line {}: {why}", index + 1)))
+        .map(|(index, line)| Ask::read(line).map_err(|why| format!("line {}: {why}", index + 1)))
         .collect()
 }

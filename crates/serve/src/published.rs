@@ -14,13 +14,13 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use rewardanything_core::JudgeRequest;
 use rewardanything_core::record::Failure;
+use rewardanything_evals::item::Ask;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::fault::{Fault, status_of, with_status};
-use crate::item::Item;
 use crate::jobs::{JobState, Progress};
 use crate::judging::WhenFull;
 use crate::native::record_of;
@@ -30,7 +30,7 @@ const NEUTRAL: u64 = 3;
 
 /// `POST /api/rewardanything`.
 pub(crate) async fn one(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let request = match Item::read(&body).and_then(|item| item.request) {
+    let request = match Ask::read(&body).and_then(|item| item.request) {
         Ok(request) => request,
         Err(why) => return detail(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
@@ -65,7 +65,7 @@ fn requests(body: &[u8]) -> Result<Vec<JudgeRequest>, String> {
     raw.into_iter()
         .enumerate()
         .map(|(index, raw)| {
-            Item::read(raw.get().as_bytes())
+            Ask::read(raw.get().as_bytes())
                 .and_then(|item| item.request)
                 .map_err(|why| format!("request {index}: {why}"))
         })
@@ -104,7 +104,7 @@ async fn verdict(app: &App, request: JudgeRequest, when_full: WhenFull) -> Resul
         .iter()
         .map(|response| response.name.clone())
         .collect();
-    let item = Item {
+    let item = Ask {
         id: None,
         request: Ok(request),
     };

@@ -12,6 +12,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::join_all;
 use rewardanything_core::record::Failure;
+use rewardanything_evals::raw::talk;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::gather::{Answer, Key, ask};
 use crate::groups::Member;
-use crate::item;
+
 use crate::transcript;
 
 /// The middle of the scale from 1 to 5.
@@ -217,7 +218,8 @@ pub(crate) async fn slime(State(app): State<Arc<App>>, Query(ask): Query<Ask>, b
         .and_then(|body| {
             let prompt = match body.prompt {
                 Value::String(text) => transcript::prompt(&text),
-                messages => item::prompt(Some(messages))?,
+                Value::Array(turns) => talk(&turns)?,
+                _ => return Err("prompt must be a string or a list of messages".to_owned()),
             };
             Ok((prompt, transcript::without_end(&body.response).to_owned()))
         });

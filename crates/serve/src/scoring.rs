@@ -17,9 +17,9 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::gather::judge_all;
-use crate::item::as_text;
 use crate::rewards::{Ask, Reward, Scale};
 use crate::transcript;
+use rewardanything_evals::raw::as_text;
 
 /// A text or several.
 fn texts(value: &Value, field: &str) -> Result<Vec<String>, Fault> {

@@ -5,7 +5,7 @@
 
 use rewardanything_core::{Message, Role};
 
-use crate::item::as_text;
+use rewardanything_evals::raw::as_text;
 
 /// How a family of templates marks turns.
 struct Marks {

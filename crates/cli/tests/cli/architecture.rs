@@ -172,8 +172,8 @@ fn arrows_point_down() {
     check("evals", &["core"]);
     check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
-    check("serve", &["core"]);
-    check("train", &["core", "kernels", "principles", "engine"]);
+    check("serve", &["core", "evals"]);
+    check("train", &["core", "kernels", "principles", "evals", "engine"]);
 }
 
 #[test]

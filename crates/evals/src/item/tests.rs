@@ -148,3 +148,72 @@ fn a_given_principle_stands_in_for_the_items_own() {
         .expect("memory can be read");
     assert!(matches!(&read[0].content, Content::Named(_, Ok(item)) if item.request.principle() == "given"));
 }
+
+#[test]
+fn gold_that_says_something_twice_is_refused() {
+    let check = |gold: &str, expect: &str| {
+        let line = format!(
+            r#"{{"id": 1, "principle": "p", "prompt": "q", "responses": {{"a": "x", "b": "y"}}, "gold": {gold}}}"#
+        );
+        let Content::Named(_, Ok(item)) = only(&line).content else {
+            panic!("{line}")
+        };
+        assert_eq!(item.gold, Err(expect.to_owned()), "{line}");
+    };
+    check(
+        r#"{"scores": {"a": 5, "b": 1, "a": 1}}"#,
+        "gold.scores: \"a\" is given twice",
+    );
+    check(
+        r#"{"scores": {"a": 5, "b": 1}, "scores": {"a": 1, "b": 5}}"#,
+        "gold: \"scores\" is given twice",
+    );
+    check(r#"{"scores": {"a": 5}}"#, "gold.scores has no score for \"b\"");
+    check(
+        r#"{"scores": {"a": 5, "b": "1"}}"#,
+        "gold.scores.b must be a number, found a string",
+    );
+}
+
+#[test]
+fn a_request_needs_no_id_and_looks_at_nothing_else() {
+    let ask = Ask::read(
+        br#"{"principle": "p", "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+            "responses": [{"text": "x"}], "gold": 7, "domain": [1]}"#,
+    )
+    .expect("an object");
+    assert_eq!(ask.id, None);
+    let request = ask.request.expect("a request");
+    assert_eq!(request.prompt(), "System: s\n\nUser: u");
+    assert_eq!(request.responses()[0].name, "response-1");
+    let check = |body: &str, expect: &str| {
+        let said = match Ask::read(body.as_bytes()) {
+            Err(why) => why,
+            Ok(ask) => ask.request.map_or_else(|why| why, |_| "fine".to_owned()),
+        };
+        assert!(said.contains(expect), "{body}: {said}");
+    };
+    let with = |responses: &str| format!(r#"{{"principle":"p","prompt":"q","responses":{responses}}}"#);
+    check(&with(r#"{"a":"x","b":""}"#), "fine");
+    check(
+        &with(r#"[{"text":"x"},{"text":"y","model":"m"},{"text":"z","model":"m"}]"#),
+        "fine",
+    );
+    check(&with(r#"{"a":"x","a":"y"}"#), "responses[1].name");
+    check(
+        &with(r#"{"a":3}"#),
+        "responses.a must be a string, found a number",
+    );
+    check(
+        &with(r#"[{"text":"x","text":"y"}]"#),
+        "responses[0]: \"text\" is given twice",
+    );
+    check(&with("7"), "responses must be an object");
+    check(&with("null"), "responses is missing");
+    check(&with("{}"), "responses: expected something");
+    check("[1]", "expected a JSON object");
+    check("{", "not an item");
+    check(r#"{"id": 1.5}"#, "the id must be");
+    check(r#"{"version": 2}"#, "version must be 1");
+    check(r#"{"principle": "p"}"#, "prompt is missing");
+}

@@ -1,12 +1,10 @@
 //! Cases from a file: a request and its gold verdict on every line.
 
 use crate::TrainError;
-use rewardanything_core::{Gold, JudgeRequest, Response};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use std::collections::HashMap;
-use std::fmt;
+use rewardanything_core::{Gold, JudgeRequest};
+use rewardanything_evals::item::{Content, Id, ReadOptions, Reader};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 /// A request of a file with its gold verdict.
@@ -20,32 +18,22 @@ pub struct Item {
     pub gold: Gold,
 }
 
-/// Reads a JSON Lines file of `{"id", "principle", "prompt", "responses": {NAME: TEXT}, "gold": {"scores": {NAME:
-/// NUMBER}, "ranking": [NAME]}}`. Blank lines are skipped and other keys ignored. Unlike a judge's input, where a bad
-/// line is an item that failed, a bad line here ends it: what is trained on should be what was meant.
+/// Reads a file in the item format, all of whose items have gold scores and a ranking. Unlike a judge's input, where a
+/// bad line is an item that failed, a bad line here ends it: what is trained on should be what was meant.
 ///
 /// # Errors
-/// [`TrainError::File`] naming line and field: what is missing or of another type, a request that cannot be judged, a
-/// response without a score or with one outside of 1 to 5, a ranking that leaves one out or contradicts the scores, an
-/// id that is taken, or no item at all.
+/// [`TrainError::File`] naming line and field: what the format refuses, gold that is missing, pairs alone, or a score
+/// outside of 1 to 5; or no item at all.
 pub fn read(path: &Path) -> Result<Vec<Item>, TrainError> {
     let error = |message: String| TrainError::File {
         path: path.to_owned(),
         message,
     };
-    let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let file = File::open(path).map_err(|e| error(e.to_string()))?;
     let mut items = Vec::new();
-    let mut first_use = HashMap::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let item = parse(line).map_err(|message| error(format!("line {}: {message}", index + 1)))?;
-        if let Some(first) = first_use.insert(item.id.clone(), index + 1) {
-            let message = format!("line {}: id: {} is taken by line {first}", index + 1, item.id);
-            return Err(error(message));
-        }
+    for line in Reader::new(BufReader::new(file), ReadOptions::default()) {
+        let line = line.map_err(|e| error(e.to_string()))?;
+        let item = item(line.content).map_err(|message| error(format!("line {}: {message}", line.number)))?;
         items.push(item);
     }
     if items.is_empty() {
@@ -54,143 +42,34 @@ pub fn read(path: &Path) -> Result<Vec<Item>, TrainError> {
     Ok(items)
 }
 
-#[derive(Deserialize)]
-struct RawItem {
-    id: Option<Value>,
-    principle: Option<Value>,
-    prompt: Option<Value>,
-    responses: Option<Named>,
-    gold: Option<RawGold>,
-}
-
-#[derive(Deserialize)]
-struct RawGold {
-    scores: Option<Named>,
-    ranking: Option<Value>,
-}
-
-fn parse(line: &str) -> Result<Item, String> {
-    let raw: RawItem = serde_json::from_str(line).map_err(|e| format!("not an item: {e}"))?;
-    let id = match raw.id {
-        Some(Value::String(text)) => text,
-        Some(Value::Number(number)) => number.to_string(),
-        other => return Err(wrong("id", "a string or a number", other.as_ref())),
+fn item(content: Content) -> Result<Item, String> {
+    let (id, item) = match content {
+        Content::Broken(why) => return Err(why),
+        Content::Named(id, item) => (id, item?),
     };
-    let text = |field: &str, value: Option<Value>| match value {
-        Some(Value::String(text)) => Ok(text),
-        other => Err(wrong(field, "a string", other.as_ref())),
-    };
-    let (principle, prompt) = (text("principle", raw.principle)?, text("prompt", raw.prompt)?);
-    let responses = raw
-        .responses
-        .ok_or_else(|| wrong("responses", "an object of names and texts", None))?;
-    let responses = responses
-        .0
-        .into_iter()
-        .map(|(name, value)| {
-            let field = format!("responses.{name}");
-            Ok(Response::new(name, text(&field, Some(value))?))
-        })
-        .collect::<Result<Vec<_>, String>>()?;
-    let request = JudgeRequest::new(principle, prompt, responses).map_err(|e| e.to_string())?;
-    let gold = raw
-        .gold
-        .ok_or_else(|| wrong("gold", "an object of scores and ranking", None))?;
-    let gold = read_gold(gold, &request)?;
-    Ok(Item { id, request, gold })
-}
-
-fn read_gold(raw: RawGold, request: &JudgeRequest) -> Result<Gold, String> {
-    let scores = raw
+    let gold = item.gold()?;
+    let scores = gold
         .scores
-        .ok_or_else(|| wrong("gold.scores", "an object of names and scores", None))?;
-    let place = |field: &str, name: &str| {
-        let found = request.responses().iter().position(|r| r.name == name);
-        found.ok_or_else(|| format!("{field}: no response is called {name:?}"))
-    };
-    let mut by_response = vec![None; request.responses().len()];
-    for (name, value) in &scores.0 {
-        let field = format!("gold.scores.{name}");
-        let score = value.as_f64().filter(|score| (1.0..=5.0).contains(score));
-        let slot = &mut by_response[place("gold.scores", name)?];
-        if slot.is_some() {
-            return Err(format!("{field}: given twice"));
+        .clone()
+        .ok_or("gold.scores is missing: pairs alone do not train")?;
+    let ranking = gold.ranking.clone().ok_or("gold.ranking is missing")?;
+    for (response, score) in item.request.responses().iter().zip(&scores) {
+        if !(1.0..=5.0).contains(score) {
+            return Err(format!(
+                "gold.scores.{}: expected 1 to 5, got {score}",
+                response.name
+            ));
         }
-        *slot = Some(score.ok_or_else(|| format!("{field}: expected 1 to 5, got {value}"))?);
     }
-    let scores = by_response
-        .into_iter()
-        .zip(request.responses())
-        .map(|(score, r)| score.ok_or_else(|| format!("gold.scores: {:?} has none", r.name)))
-        .collect::<Result<Vec<f64>, String>>()?;
-    let names = match &raw.ranking {
-        Some(Value::Array(names)) => names,
-        other => return Err(wrong("gold.ranking", "a list of names", other.as_ref())),
+    let id = match id {
+        Id::Text(text) => text,
+        number => number.to_string(),
     };
-    let ranking = names
-        .iter()
-        .map(|name| match name {
-            Value::String(name) => place("gold.ranking", name),
-            other => Err(wrong("gold.ranking", "names", Some(other))),
-        })
-        .collect::<Result<Vec<usize>, String>>()?;
-    let mut sorted = ranking.clone();
-    sorted.sort_unstable();
-    if sorted != (0..scores.len()).collect::<Vec<_>>() {
-        return Err(format!(
-            "gold.ranking: expected each of the {} responses once, got {} names",
-            scores.len(),
-            names.len()
-        ));
-    }
-    let name = |response: usize| &request.responses()[response].name;
-    if let Some(pair) = ranking.windows(2).find(|pair| scores[pair[0]] < scores[pair[1]]) {
-        return Err(format!(
-            "gold.ranking: {:?} stands before {:?}, whose score is higher",
-            name(pair[0]),
-            name(pair[1])
-        ));
-    }
-    Ok(Gold { scores, ranking })
-}
-
-fn wrong(field: &str, expected: &str, got: Option<&Value>) -> String {
-    let got = match got {
-        None | Some(Value::Null) => "nothing",
-        Some(Value::Bool(_)) => "a boolean",
-        Some(Value::Number(_)) => "a number",
-        Some(Value::String(_)) => "a string",
-        Some(Value::Array(_)) => "a list",
-        Some(Value::Object(_)) => "an object",
-    };
-    format!("{field}: expected {expected}, got {got}")
-}
-
-/// An object as it stands. A map would drop the first of two equal names in silence.
-struct Named(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Named {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(NamedVisitor)
-    }
-}
-
-struct NamedVisitor;
-
-impl<'de> Visitor<'de> for NamedVisitor {
-    type Value = Named;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object by the names of the responses")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Named(entries))
-    }
+    Ok(Item {
+        id,
+        request: item.request,
+        gold: Gold { scores, ranking },
+    })
 }
 
 #[cfg(test)]
@@ -201,7 +80,10 @@ mod tests {
 
     #[test]
     fn an_item_is_read_by_name() {
-        let item = parse(GOOD).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.jsonl");
+        std::fs::write(&path, GOOD).unwrap();
+        let item = read(&path).unwrap().remove(0);
         assert_eq!((item.id.as_str(), item.gold.scores), ("x", vec![5.0, 2.0]));
         assert_eq!(item.gold.ranking, [0, 1]);
     }
@@ -213,56 +95,63 @@ mod tests {
             assert!(GOOD.contains(from), "{from}");
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("items.jsonl");
-            std::fs::write(&path, format!("{GOOD}\n\n{}\n", GOOD.replace(from, to))).unwrap();
+            let (good, bad) = (GOOD.replace("\"x\"", "\"first\""), GOOD.replace(from, to));
+            std::fs::write(&path, format!("{good}\n\n{bad}\n")).unwrap();
             let message = read(&path).unwrap_err().to_string();
             let expect = format!("line 3: {expect}");
             assert!(message.contains(&expect), "expected {expect:?} in {message:?}");
         }
-        check("\"x\"", "\"x\"", "id: x is taken by line 1");
-        check(
-            "\"id\": \"x\", ",
-            "",
-            "id: expected a string or a number, got nothing",
-        );
-        check("\"Short.\"", "[1]", "principle: expected a string, got a list");
+        check("\"x\"", "\"first\"", "the id \"first\" is taken by line 1");
+        check("\"id\": \"x\", ", "", "the id is missing");
+        check("\"Short.\"", "[1]", "principle must be a string, found a list");
         check("\"Short.\"", "\" \"", "principle: expected something to judge by");
-        check("\"Bb\"", "3", "responses.b: expected a string, got a number");
+        check("\"Bb\"", "3", "responses.b must be a string, found a number");
         check("\"b\": \"Bb\"", "\"a\": \"Bb\"", "responses[1].name");
         check(
             "{\"a\": \"A\", \"b\": \"Bb\"}",
             "[]",
-            "not an item: invalid type: sequence",
+            "responses: expected something to judge",
+        );
+        check("\"gold\"", "\"silver\"", "gold is missing");
+        check("\"b\": 2, ", "", "gold.scores has no score for \"b\"");
+        check(
+            "\"b\": 2",
+            "\"c\": 2",
+            "gold.scores names \"c\", which is no response",
         );
         check(
-            "\"gold\"",
-            "\"silver\"",
-            "gold: expected an object of scores and ranking, got nothing",
+            "\"b\": 2",
+            "\"b\": 0.5",
+            "gold.scores.b: expected 1 to 5, got 0.5",
         );
-        check("\"b\": 2, ", "", "gold.scores: \"b\" has none");
-        check("\"b\": 2", "\"c\": 2", "gold.scores: no response is called \"c\"");
-        check("\"b\": 2", "\"b\": 7", "gold.scores.b: expected 1 to 5, got 7");
         check(
             "\"b\": 2",
             "\"b\": \"2\"",
-            "gold.scores.b: expected 1 to 5, got \"2\"",
+            "gold.scores.b must be a number, found a string",
         );
-        check("\"b\": 2", "\"a\": 5", "gold.scores.a: given twice");
+        check("\"b\": 2", "\"a\": 5", "gold.scores");
         check(
             "[\"a\", \"b\"]",
             "[\"a\"]",
-            "gold.ranking: expected each of the 2 responses once",
+            "gold.ranking must name every response once",
         );
         check(
             "[\"a\", \"b\"]",
             "[\"b\", \"a\"]",
-            "gold.ranking: \"b\" stands before \"a\"",
+            "gold.ranking puts \"b\" before \"a\"",
         );
         check(
             "[\"a\", \"b\"]",
             "\"a\"",
-            "gold.ranking: expected a list of names, got a string",
+            "gold.ranking must be a list of names, found a string",
         );
-        check("{\"id\"", "\"id\"", "not an item");
+        check("{\"id\"", "\"id\"", "expected a JSON object");
+        check(", \"ranking\": [\"a\", \"b\"]", "", "gold.ranking is missing");
+        check(
+            "\"scores\": {\"b\": 2, \"a\": 5}, \"ranking\": [\"a\", \"b\"]",
+            "\"pairs\": [[\"a\", \"b\"]]",
+            "gold.scores is missing",
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("none.jsonl");
         std::fs::write(&path, "\n").unwrap();
