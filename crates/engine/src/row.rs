@@ -211,6 +211,14 @@ impl Row {
         }
     }
 
+    /// How many tokens may be guessed ahead: none where the next one is not open.
+    pub(crate) fn room_to_guess(&self) -> usize {
+        match self.next {
+            Next::Free => (self.limit - self.tokens.len()).saturating_sub(1),
+            _ => 0,
+        }
+    }
+
     /// Tokens that it is expected to come to hold.
     pub(crate) fn expected(&self) -> usize {
         self.limit.min(self.tokens.len() + EXPECTED_REPLY)

@@ -8,6 +8,7 @@
 //! Shape suffixes: `t` tokens of all rows, `e` hidden width, `h` query heads, `n` key-value heads, `d` head width,
 //! `f` feed-forward width, `v` vocabulary.
 
+mod draft;
 mod head;
 mod layers;
 mod pages;
@@ -74,6 +75,8 @@ pub enum Wanted<'a> {
     Last,
     /// The last position's, of these tokens alone; all others are minus infinity. Spares most of the output layer.
     Among(&'a [u32]),
+    /// The last so many positions'.
+    Tail(usize),
     /// Every position's.
     All,
 }
@@ -307,6 +310,7 @@ impl Wanted<'_> {
         match self {
             Self::Nothing => 0..0,
             Self::Last | Self::Among(_) => tokens - 1..tokens,
+            Self::Tail(count) => tokens.saturating_sub(count)..tokens,
             Self::All => 0..tokens,
         }
     }

@@ -68,6 +68,12 @@ impl Sequence {
         self.pages.resize_with(self.len.div_ceil(PAGE), page);
     }
 
+    /// Forgets all but the first `len` tokens.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.pages.truncate(self.len.div_ceil(PAGE));
+    }
+
     /// One layer of the pages from number `first` on, which `extend` has made this row's own.
     pub(crate) fn pages_mut(&mut self, layer: usize, first: usize) -> Vec<PageMut<'_>> {
         let own = |page| Arc::get_mut(page).expect("`extend` has made it this row's own. This is a bug.");

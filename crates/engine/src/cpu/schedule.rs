@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak, mpsc};
 
+use super::draft::Draft;
 use super::{CpuModel, Part, PrefixCache, Sequence, Wanted};
 use crate::EngineError;
 use crate::row::{Row, Step, TokenReply};
@@ -13,6 +14,9 @@ type Result<T> = std::result::Result<T, EngineError>;
 /// Tokens of a pass: enough that reading the weights is cheap beside using them, few enough that running rows do not
 /// wait long for a prompt.
 const PASS_TOKENS: usize = 512;
+
+/// Guessed tokens of a pass at most: prompts, whose tokens are sure to be needed, have a right to the rest.
+const PASS_GUESSES: usize = PASS_TOKENS / 2;
 
 /// A row that waits to run, and where its reply goes.
 pub(crate) struct Request {
@@ -36,6 +40,7 @@ impl Request {
 struct Running {
     request: Request,
     sequence: Sequence,
+    draft: Draft,
 }
 
 impl Running {
@@ -46,6 +51,41 @@ impl Running {
     fn reads_prompt(&self) -> bool {
         self.sequence.len() < self.request.row.prompt().len()
     }
+
+    /// Takes the next token from the logits of the last one put in, and one from those of each guess that came true.
+    fn advance(&mut self, feed: &Feed, logits: &[Vec<f32>], stop: &[u32]) -> Result<Step> {
+        let row = &mut self.request.row;
+        let (known, guesses) = feed.tokens.split_at(feed.tokens.len() - feed.guessed);
+        let first = self.sequence.len() - feed.tokens.len();
+        let mut right = 0;
+        for logits in logits {
+            let written = row.tokens().len();
+            if let Step::Done(reply) = row.step(logits, stop)? {
+                return Ok(Step::Done(reply));
+            }
+            // What a form forces behind a guess was not in this pass.
+            let as_guessed = row.tokens()[written..]
+                .iter()
+                .eq(guesses.get(right..=right).unwrap_or_default());
+            if !as_guessed || row.tokens().len() == written {
+                break;
+            }
+            right += 1;
+        }
+        self.sequence.truncate(first + known.len() + right);
+        self.draft.learn(right);
+        Ok(Step::Running)
+    }
+}
+
+/// What a row puts into a pass.
+#[derive(Default)]
+struct Feed {
+    tokens: Vec<u32>,
+    /// So many of them, the last, are guesses.
+    guessed: usize,
+    /// Whether nothing that is known of the row is left behind.
+    ends: bool,
 }
 
 /// What the scheduler is doing, for other threads to look at.
@@ -92,6 +132,8 @@ pub(crate) struct Scheduler {
     stop: Vec<u32>,
     /// Bound on the tokens that all running rows may come to hold; a single row may exceed it.
     max_tokens: usize,
+    /// Whether rows guess ahead. It changes no reply.
+    guesses: bool,
     waiting: VecDeque<Request>,
     running: Vec<Running>,
     activity: Arc<Activity>,
@@ -110,6 +152,7 @@ impl Scheduler {
             prefixes,
             stop,
             max_tokens,
+            guesses: true,
             waiting: VecDeque::new(),
             running: Vec::new(),
             activity,
@@ -181,72 +224,90 @@ impl Scheduler {
             let mut sequence = self.model.sequence();
             self.prefixes.restore(request.row.prompt(), &mut sequence);
             held += request.row.expected();
-            let running = Running { request, sequence };
+            let running = Running {
+                request,
+                sequence,
+                draft: Draft::new(),
+            };
             pending += running.pending();
             self.running.push(running);
         }
     }
 
-    /// How many tokens of each running row the next pass takes.
-    fn shares(&self) -> Vec<usize> {
+    /// What each running row puts into the next pass.
+    fn feeds(&mut self) -> Vec<Feed> {
         let mut left = PASS_TOKENS;
-        let mut shares = vec![0; self.running.len()];
+        let mut feeds: Vec<Feed> = self.running.iter().map(|_| Feed::default()).collect();
         // Rows that write come first: they are nearest to their end.
         for reads_prompt in [false, true] {
-            for (share, running) in shares.iter_mut().zip(&self.running) {
+            for (feed, running) in feeds.iter_mut().zip(&self.running) {
                 if running.reads_prompt() == reads_prompt {
-                    *share = running.pending().min(left);
-                    left -= *share;
+                    let pending = &running.request.row.tokens()[running.sequence.len()..];
+                    feed.tokens.extend(&pending[..pending.len().min(left)]);
+                    feed.ends = feed.tokens.len() == pending.len();
+                    left -= feed.tokens.len();
                 }
             }
+            if !reads_prompt && self.guesses {
+                left -= self.guess(&mut feeds, left.min(PASS_GUESSES));
+            }
         }
-        shares
+        feeds
     }
 
-    /// One pass, after which every row that has all its tokens read takes its next.
+    /// Lets rows that write add guesses to what they put in; returns how many.
+    fn guess(&mut self, feeds: &mut [Feed], room: usize) -> usize {
+        let mut left = room;
+        for (feed, running) in feeds.iter_mut().zip(&mut self.running) {
+            let row = &running.request.row;
+            if feed.ends && !running.reads_prompt() {
+                let guess = running.draft.guess(row.tokens(), row.room_to_guess().min(left));
+                feed.tokens.extend(guess);
+                feed.guessed = guess.len();
+                left -= guess.len();
+            }
+        }
+        room - left
+    }
+
+    /// One pass, after which every row that has all its tokens read takes its next, and more where it guessed right.
     fn compute(&mut self) {
-        let shares = self.shares();
-        let taking = |share: &usize| *share > 0;
+        let feeds = self.feeds();
         let mut parts: Vec<Part<'_>> = self
             .running
             .iter_mut()
-            .zip(&shares)
-            .filter(|(_, share)| taking(share))
-            .map(|(running, &share)| {
-                let Running { request, sequence } = running;
-                let pending = &request.row.tokens()[sequence.len()..];
-                Part {
-                    tokens: &pending[..share],
-                    wanted: if share == pending.len() {
-                        request.row.wanted()
-                    } else {
-                        Wanted::Nothing
-                    },
-                    sequence,
-                }
+            .zip(&feeds)
+            .filter(|(_, feed)| !feed.tokens.is_empty())
+            .map(|(running, feed)| Part {
+                tokens: &feed.tokens,
+                wanted: match (feed.ends, feed.guessed) {
+                    (false, _) => Wanted::Nothing,
+                    (true, 0) => running.request.row.wanted(),
+                    (true, guessed) => Wanted::Tail(1 + guessed),
+                },
+                sequence: &mut running.sequence,
             })
             .collect();
-        let computed: usize = shares.iter().sum();
         let logits = match self.model.forward(&mut parts) {
             Ok(logits) => logits,
             Err(error) => return self.fail(&error),
         };
+        let computed: usize = feeds.iter().map(|feed| feed.tokens.len()).sum();
         self.activity
             .computed_tokens
             .fetch_add(computed as u64, Ordering::Relaxed);
         let mut logits = logits.into_iter();
         let mut running = Vec::with_capacity(self.running.len());
-        for (mut row, share) in std::mem::take(&mut self.running).into_iter().zip(&shares) {
-            if !taking(share) {
+        for (mut row, feed) in std::mem::take(&mut self.running).into_iter().zip(&feeds) {
+            if feed.tokens.is_empty() {
                 running.push(row);
                 continue;
             }
-            self.remember(&row, *share);
-            let own = logits.next().and_then(|mut positions| positions.pop());
-            match own.map(|logits| row.request.row.step(&logits, &self.stop)) {
-                None | Some(Ok(Step::Running)) => running.push(row),
-                Some(Ok(Step::Done(reply))) => row.request.answer(Ok(reply)),
-                Some(Err(error)) => row.request.answer(Err(error)),
+            self.remember(&row, feed.tokens.len());
+            match row.advance(feed, &logits.next().unwrap_or_default(), &self.stop) {
+                Ok(Step::Running) => running.push(row),
+                Ok(Step::Done(reply)) => row.request.answer(Ok(reply)),
+                Err(error) => row.request.answer(Err(error)),
             }
         }
         self.running = running;
@@ -351,6 +412,63 @@ mod tests {
             assert_eq!(activity.reused_tokens(), read_once, "budget {budget}");
             assert_eq!(activity.computed_tokens(), 5 * (102 + 2) - read_once);
         }
+    }
+
+    #[test]
+    fn guesses_leave_no_trace_in_any_bit() {
+        let sampled = |index: u32, temperature: f64| {
+            let mut job = job((index..index + 30 + 40 * (index % 2)).collect(), 90);
+            job.sampling.temperature = temperature;
+            job.sampling.seed = u64::from(index);
+            job.log_probabilities = true;
+            job
+        };
+        let jobs: Vec<TokenJob> = (0..12)
+            .map(|index| sampled(index, [0.0, 0.0, 0.05, 1.0][index as usize % 4]))
+            .collect();
+        let run = |guesses: bool, stop: &[u32]| {
+            let mut scheduler = scheduler(1 << 24);
+            scheduler.guesses = guesses;
+            scheduler.stop = stop.to_vec();
+            let ticket = Arc::new(());
+            let replies = submit(&mut scheduler, &jobs, &ticket);
+            while !scheduler.is_idle() {
+                scheduler.pass();
+            }
+            let mut replies: Vec<_> = replies
+                .try_iter()
+                .map(|(index, reply)| (index, reply.unwrap()))
+                .collect();
+            replies.sort_by_key(|(index, _)| *index);
+            assert_eq!(replies.len(), jobs.len());
+            replies
+        };
+        let replies = run(false, &[]);
+        assert_eq!(run(true, &[]), replies);
+        let stop = replies[0].1.tokens[60];
+        let stopped = run(false, &[stop]);
+        assert!(stopped.iter().any(|(_, reply)| reply.stop.is_some()));
+        assert_eq!(run(true, &[stop]), stopped);
+    }
+
+    #[test]
+    fn a_reply_that_repeats_itself_takes_fewer_passes() {
+        let mut passes = Vec::new();
+        for guesses in [false, true] {
+            let mut scheduler = scheduler(0);
+            scheduler.guesses = guesses;
+            let ticket = Arc::new(());
+            let replies = submit(&mut scheduler, &[job((0..30).collect(), 200)], &ticket);
+            let mut count = 0;
+            while !scheduler.is_idle() {
+                scheduler.pass();
+                count += 1;
+            }
+            let (_, reply) = replies.recv().unwrap();
+            passes.push((reply.unwrap().tokens, count));
+        }
+        assert_eq!(passes[0].0, passes[1].0);
+        assert!(passes[1].1 < passes[0].1, "{} of {}", passes[1].1, passes[0].1);
     }
 
     /// Whoever stops waiting for a reply takes its rows along, running or not, and the memory that they hold.
