@@ -41,7 +41,16 @@ fn dependencies(manifest: &Table) -> Vec<&str> {
 
 /// Every Rust source of a crate outside of its tests, with its text. Unit tests that have a file of their own call it
 /// `tests.rs`.
+/// Sources of a crate in Rust, but for files of unit tests.
 fn sources(name: &str) -> Vec<(PathBuf, String)> {
+    let mut found = files(name, &["rs"]);
+    found.retain(|(path, _)| path.file_name().is_none_or(|name| name != "tests.rs"));
+    assert!(!found.is_empty(), "{name} has sources");
+    found
+}
+
+/// Files of a crate's sources that end so.
+fn files(name: &str, extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join("crates").join(name).join("src")];
     while let Some(folder) = folders.pop() {
@@ -49,15 +58,14 @@ fn sources(name: &str) -> Vec<(PathBuf, String)> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && path.file_name().is_none_or(|name| name != "tests.rs")
+            } else if let Some(extension) = path.extension()
+                && extensions.iter().any(|wanted| extension == *wanted)
             {
                 let text = fs::read_to_string(&path).expect("a source is text");
                 found.push((path, text));
             }
         }
     }
-    assert!(!found.is_empty(), "{name} has sources");
     found
 }
 
@@ -239,9 +247,15 @@ fn every_dependency_is_in_the_one_table() {
 #[test]
 fn the_house_rules_hold() {
     for name in crates().keys() {
+        for (path, text) in files(name, &["rs", "js", "css", "html"]) {
+            assert!(
+                text.lines().count() <= 600,
+                "{} is longer than 600 lines",
+                path.display()
+            );
+        }
         for (path, text) in sources(name) {
             let place = path.display();
-            assert!(text.lines().count() <= 600, "{place} is longer than 600 lines");
             assert!(text.starts_with("//!"), "{place} does not say what it is for");
             for (line, code) in code(&text) {
                 assert!(!code.contains(".unwrap()"), "{place}:{line} unwraps");

@@ -18,7 +18,7 @@ const POINTS: usize = 600;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("drawing.js"), "\n", include_str!("page.js"));
 
 /// All that the script knows.
 #[derive(Serialize)]
