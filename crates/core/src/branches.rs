@@ -14,6 +14,7 @@ pub(crate) fn split(job: &GenerateJob) -> Vec<GenerateJob> {
             form: Some(VerdictForm {
                 labels: vec![label.clone()],
                 thinking_tokens: 0,
+                reading: Vec::new(),
             }),
             ..job.clone()
         })
@@ -52,6 +53,7 @@ pub(crate) fn join(
     let form = VerdictForm {
         labels: labels.to_vec(),
         thinking_tokens: 0,
+        reading: Vec::new(),
     };
     let mut text = form.opening();
     for (label, score) in scores.iter().enumerate() {
@@ -121,6 +123,7 @@ mod tests {
             form: Some(VerdictForm {
                 labels: labels(3),
                 thinking_tokens: 0,
+                reading: Vec::new(),
             }),
         };
         let jobs = split(&job);

@@ -48,8 +48,10 @@ pub struct GenerateJob {
 pub struct VerdictForm {
     /// The labels under which the responses are shown, in that order; at least one.
     pub labels: Vec<String>,
-    /// The most tokens of thinking; 0 when the reply begins with the verdict.
+    /// The most tokens of thinking; 0 when the reply begins with the verdict. What is read out does not count.
     pub thinking_tokens: usize,
+    /// For each label, its response as thinking [reads it out](crate::pieces::read_out); empty where it does not.
+    pub reading: Vec<Vec<String>>,
 }
 
 impl VerdictForm {
@@ -295,6 +297,7 @@ mod tests {
             let form = VerdictForm {
                 labels: (0..n).map(|place| mask.label(place)).collect(),
                 thinking_tokens: 0,
+                reading: Vec::new(),
             };
             let mut text = form.opening();
             for (label, score) in scores.iter().enumerate() {

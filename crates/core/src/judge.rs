@@ -5,7 +5,8 @@ use crate::generate::{Completion, FinishReason, Generate, GenerateError, Generat
 use crate::interest::Interest;
 use crate::mask::Mask;
 use crate::parse::{self, ParseError, Survey};
-use crate::profile::{Decoding, OrderPolicy, Profile, ThinkingPolicy};
+use crate::pieces;
+use crate::profile::{Decoding, Layout, OrderPolicy, Profile, ThinkingPolicy};
 use crate::prompt::messages;
 use crate::request::JudgeRequest;
 use crate::seeded::Fnv1a;
@@ -264,8 +265,24 @@ impl<'a> Judge<'a> {
                     Some(budget) => budget.get(),
                     None => usize::MAX,
                 },
+                reading: match self.profile.layout {
+                    Layout::Pieces if thinking => self.reading(request, mask),
+                    _ => Vec::new(),
+                },
             }),
         }
+    }
+
+    /// Every response as it is read out, in the order shown.
+    fn reading(&self, request: &JudgeRequest, mask: &Mask) -> Vec<Vec<String>> {
+        let words = self.profile.piece_words.get();
+        let shown = mask.order().iter().enumerate();
+        shown
+            .map(|(position, &response)| {
+                let text = &request.responses()[response].text;
+                pieces::read_out(&mask.label(position), position, text, words)
+            })
+            .collect()
     }
 
     fn read(&self, reply: Result<Completion, GenerateError>, mask: Mask) -> Judgment {

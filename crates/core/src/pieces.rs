@@ -9,6 +9,11 @@ pub const PIECE_WORDS: usize = 10;
 /// Pieces of a response at most, one for each letter of the alphabet; a longer text has longer pieces.
 pub const MAX_PIECES: usize = 26;
 
+/// How the thinking of a judge begins that reads responses out: a line with what is asked for, and then every response.
+pub const OPENING: &str = "<think>\nAsked for:";
+/// What stands behind the last piece of a response: amounts of the whole follow, to the end of the line.
+pub const TOTAL: &str = " all";
+
 /// The mark before piece `piece` of the response at `position`, both counted from 0: `⟦1a⟧` for the first of the first.
 ///
 /// # Panics
@@ -41,6 +46,23 @@ pub fn pieces(text: &str, words: usize) -> Vec<&str> {
     cuts.truncate(ends.len().div_ceil(words).max(1));
     cuts.push(text.len());
     cuts.windows(2).map(|cut| &text[cut[0]..cut[1]]).collect()
+}
+
+/// A response as a judge reads it out before it counts: for each piece the text up to the bracket in which the amounts
+/// of that piece are written, the label before the first.
+///
+/// ```
+/// use rewardanything_core::pieces::read_out;
+/// let text = read_out("model-2", 1, "One, two, three", 2);
+/// assert_eq!(text, ["model-2: ⟦2a⟧ One, two, [", "⟦2b⟧ three ["]);
+/// ```
+pub fn read_out(label: &str, position: usize, text: &str, words: usize) -> Vec<String> {
+    let cut = pieces(text, words).into_iter().enumerate();
+    cut.map(|(piece, words)| match piece {
+        0 => format!("{label}: {} {words} [", mark(position, piece)),
+        _ => format!("{}{words} [", mark(position, piece)),
+    })
+    .collect()
 }
 
 /// Where each word ends, in bytes; white space parts words.

@@ -1,7 +1,7 @@
 //! Holds a reply to the form of a verdict: what the form decides is not sampled.
 //!
-//! A reply is thinking, written freely up to its closing tag or its budget, and then a verdict of which only the score
-//! digits and the order of equal scores are open. The text around them is known, and its tokens are those of the whole
+//! A reply is thinking, which may begin with [reading out](crate::reading) and goes on freely up to its closing tag or
+//! its budget, and then a verdict of which only the score digits and the order of equal scores are open. The text around them is known, and its tokens are those of the whole
 //! text and not of its pieces: a tokenizer may join a blank to the digit after it. So at each open place every
 //! candidate is tokenised with all that is known around it, and what the candidates have in common is forced.
 
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rewardanything_core::VerdictForm;
 
+use crate::reading::Reading;
 use crate::{EngineError, Tokenizer};
 
 type Result<T> = std::result::Result<T, EngineError>;
@@ -31,6 +32,7 @@ pub(crate) enum Next {
 pub struct Guide {
     tokenizer: Arc<Tokenizer>,
     form: VerdictForm,
+    reading: Reading,
     stage: Stage,
     reserve: usize,
     /// Probabilities of the scores 1 to 5, label after label.
@@ -39,7 +41,7 @@ pub struct Guide {
 
 #[derive(Debug, Clone)]
 enum Stage {
-    /// Free, until the tag or the budget closes it. Holds the tokens written.
+    /// Free where nothing is read out, until the tag or the budget closes it. Holds the tokens written freely.
     Thinking(Vec<u32>),
     Verdict(Verdict),
 }
@@ -74,22 +76,25 @@ impl Guide {
     /// # Errors
     /// [`EngineError::Tokenizer`] when a label has no tokens.
     pub fn new(tokenizer: Arc<Tokenizer>, form: VerdictForm) -> Result<Self> {
-        let reserve = reserve(&tokenizer, &form)?;
-        let stage = if form.thinking_tokens == 0 {
-            Stage::Verdict(Verdict::new(&form, ""))
-        } else {
+        let thinks = form.thinking_tokens > 0;
+        let reading = Reading::new(&tokenizer, if thinks { &form.reading } else { &[] })?;
+        let reserve = reserve(&tokenizer, &form)? + reading.known();
+        let stage = if thinks {
             Stage::Thinking(Vec::new())
+        } else {
+            Stage::Verdict(Verdict::new(&form, ""))
         };
         Ok(Self {
             distributions: vec![None; form.labels.len()],
             tokenizer,
             form,
+            reading,
             stage,
             reserve,
         })
     }
 
-    /// The most tokens that the verdict takes, with the closing of the thinking.
+    /// The most tokens that the verdict takes, with the closing of the thinking and what is read out in it.
     pub fn reserve(&self) -> usize {
         self.reserve
     }
@@ -108,6 +113,12 @@ impl Guide {
 
     /// What comes next.
     pub(crate) fn next(&mut self) -> Result<Next> {
+        if let Stage::Thinking(written) = &self.stage {
+            let left = self.form.thinking_tokens.saturating_sub(written.len());
+            if let Some(next) = self.reading.next(left) {
+                return Ok(next);
+            }
+        }
         match &mut self.stage {
             Stage::Thinking(written) if written.len() >= self.form.thinking_tokens => {
                 let closing = self.tokenizer.encode(&format!("\n{CLOSE}"))?;
@@ -124,6 +135,12 @@ impl Guide {
     /// Returns whether the token belongs to the reply.
     pub(crate) fn wrote(&mut self, token: u32, stops: bool, logits: &[f32]) -> Result<bool> {
         match &mut self.stage {
+            Stage::Thinking(written) if self.reading.is_on() => {
+                let closes = stops || self.tokenizer.id(CLOSE) == Some(token);
+                let kept = self.reading.wrote(&self.tokenizer.decode(&[token])?, closes);
+                written.extend(kept.then_some(token));
+                Ok(kept)
+            }
             Stage::Thinking(_) if stops => {
                 // What is left of the budget is given up.
                 self.form.thinking_tokens = 0;

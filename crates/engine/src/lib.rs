@@ -22,6 +22,7 @@ mod kernel_ops;
 mod model;
 pub mod ops;
 mod qwen3;
+mod reading;
 mod row;
 mod sampler;
 mod tokenizer;

@@ -268,10 +268,35 @@ fn yes_or_no(worth: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rewardanything_core::pieces::{OPENING, TOTAL, read_out};
     use rewardanything_principles::Measure;
 
     const COMMAS: Quality = Quality::Of(Measure::Commas);
     const WORDS: Quality = Quality::Of(Measure::Words);
+
+    /// A judge held to a form is given what it would read out: that must be what it has learned to write.
+    #[test]
+    fn what_is_read_out_is_what_a_judge_is_given() {
+        let texts = ["One, two.\nThree - four, five", "", "D"].map(str::to_owned);
+        let rule = Rule::Order(&[Goal::Amount(COMMAS, Direction::Fewer)]);
+        let mut reply = Reply::thinking();
+        reply.asked(rule);
+        reply.counted(&[COMMAS, WORDS], &texts, 2);
+        let mut rest = reply.text.strip_prefix(OPENING).expect("an opening");
+        rest = rest.split_once('\n').expect("the end of a line").1;
+        for (position, text) in texts.iter().enumerate() {
+            let label = format!("model-{}", position + 1);
+            for piece in read_out(&label, position, text, 2) {
+                rest = rest
+                    .strip_prefix(piece.as_str())
+                    .unwrap_or_else(|| panic!("{piece:?} before {rest:?}"));
+                rest = rest.split_once(']').expect("a closed bracket").1;
+            }
+            rest = rest.strip_prefix(TOTAL).expect("amounts of the whole");
+            rest = rest.split_once('\n').map_or("", |(_, after)| after);
+        }
+        assert_eq!(rest, "");
+    }
 
     #[test]
     fn a_reply_reads_well_and_its_marks_lie_where_they_should() {
