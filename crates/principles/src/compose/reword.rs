@@ -76,6 +76,11 @@ const WORDS: &[(&str, &[&str])] = &[
     ("please", &["kindly", "be so kind and"]),
     ("should", &["ought to", "must", "shall"]),
     ("contains", &["includes", "holds", "has got"]),
+    ("loves", &["adores", "appreciates", "values"]),
+    ("glad", &["pleased", "delighted", "grateful"]),
+    ("on top", &["up front", "at the head", "in the lead"]),
+    ("wins", &["prevails", "triumphs", "comes out ahead"]),
+    ("loses", &["fails", "is beaten", "comes off badly"]),
 ];
 
 /// The text with some words replaced by others of the same meaning.
