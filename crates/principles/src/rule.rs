@@ -133,7 +133,12 @@ impl Rule {
             .filter(|wording| wording.held_out == (split == Split::HeldOut))
             .map(|wording| wording.text)
             .collect();
-        compose::say(&texts, rng, split)
+        match self {
+            Self::Order([Goal::Amount(quality, direction)]) if split == Split::Train => {
+                compose::say_amount(quality.noun(), *direction, &texts, rng)
+            }
+            _ => compose::say(&texts, rng, split),
+        }
     }
 
     /// The exact verdict over `texts`, from [`values`](Self::values) as [`gold_of_values`] makes it.
