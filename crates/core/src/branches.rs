@@ -14,7 +14,7 @@ pub(crate) fn split(job: &GenerateJob) -> Vec<GenerateJob> {
             form: Some(VerdictForm {
                 labels: vec![label.clone()],
                 thinking_tokens: 0,
-                reading: Vec::new(),
+                given: Vec::new(),
             }),
             ..job.clone()
         })
@@ -53,7 +53,7 @@ pub(crate) fn join(
     let form = VerdictForm {
         labels: labels.to_vec(),
         thinking_tokens: 0,
-        reading: Vec::new(),
+        given: Vec::new(),
     };
     let mut text = form.opening();
     for (label, score) in scores.iter().enumerate() {
@@ -123,7 +123,7 @@ mod tests {
             form: Some(VerdictForm {
                 labels: labels(3),
                 thinking_tokens: 0,
-                reading: Vec::new(),
+                given: Vec::new(),
             }),
         };
         let jobs = split(&job);

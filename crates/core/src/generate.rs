@@ -46,16 +46,46 @@ pub struct GenerateJob {
 /// [`render`](crate::render) writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerdictForm {
-    /// The labels under which the responses are shown, in that order; at least one.
+    /// What the reply begins with, its thinking tag included; none where the thinking is free from its beginning.
+    pub given: Vec<Given>,
+    /// The labels under which the responses are shown, in that order; none where the reply ends with what is given.
     pub labels: Vec<String>,
-    /// The most tokens of thinking; 0 when the reply begins with the verdict. What is read out does not count.
+    /// The most tokens of thinking; 0 when the reply begins with the verdict. Known text does not count.
     pub thinking_tokens: usize,
-    /// For each label, its response as thinking [reads it out](crate::pieces::read_out); empty where it does not.
-    pub reading: Vec<Vec<String>>,
+}
+
+/// Known text, and an open place behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The text.
+    pub text: String,
+    /// What closes the place, written by the model; `None` where known text follows at once, or nothing.
+    pub until: Option<&'static str>,
+}
+
+impl Given {
+    /// Text with an open place behind it, which ends with `until`.
+    pub fn open(text: impl Into<String>, until: &'static str) -> Self {
+        Self {
+            text: text.into(),
+            until: Some(until),
+        }
+    }
+
+    /// Text alone.
+    pub fn closed(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            until: None,
+        }
+    }
 }
 
 impl VerdictForm {
     /// The text before the first score.
+    ///
+    /// # Panics
+    /// Without labels.
     pub fn opening(&self) -> String {
         format!("{{\"scores\": {{\"{}\": ", self.labels[0])
     }
@@ -162,6 +192,12 @@ pub trait Generate: Send + Sync {
     /// The name that records give as the judge.
     fn name(&self) -> &str;
 
+    /// Whether replies are held to the form of their job. A judge leaves out what it needs such replies for where they
+    /// are not.
+    fn holds_forms(&self) -> bool {
+        false
+    }
+
     /// Answers every job: the result has one entry per job, in the order of the jobs, and a job that fails leaves
     /// the others alone.
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>>;
@@ -185,6 +221,7 @@ pub struct Scripted {
     name: String,
     script: Box<Script>,
     seen: Mutex<Vec<GenerateJob>>,
+    holds_forms: bool,
 }
 
 impl Scripted {
@@ -217,6 +254,15 @@ impl Scripted {
             name: "scripted".to_owned(),
             script: Box::new(script),
             seen: Mutex::new(Vec::new()),
+            holds_forms: false,
+        }
+    }
+
+    /// A script whose replies have the form of their job.
+    pub fn holding_forms(self) -> Self {
+        Self {
+            holds_forms: true,
+            ..self
         }
     }
 
@@ -252,6 +298,10 @@ impl std::fmt::Debug for Scripted {
 impl Generate for Scripted {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn holds_forms(&self) -> bool {
+        self.holds_forms
     }
 
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<Result<Completion, GenerateError>> {
@@ -297,7 +347,7 @@ mod tests {
             let form = VerdictForm {
                 labels: (0..n).map(|place| mask.label(place)).collect(),
                 thinking_tokens: 0,
-                reading: Vec::new(),
+                given: Vec::new(),
             };
             let mut text = form.opening();
             for (label, score) in scores.iter().enumerate() {

@@ -1,11 +1,13 @@
 //! The judge: masking, prompting and parsing, once for every model behind [`Generate`].
 
+use std::num::NonZeroUsize;
+
+use crate::apart::Apart;
 use crate::branches;
 use crate::generate::{Completion, FinishReason, Generate, GenerateError, GenerateJob, VerdictForm};
 use crate::interest::Interest;
 use crate::mask::Mask;
 use crate::parse::{self, ParseError, Survey};
-use crate::pieces;
 use crate::profile::{Decoding, Layout, OrderPolicy, Profile, ThinkingPolicy};
 use crate::prompt::messages;
 use crate::request::JudgeRequest;
@@ -170,22 +172,26 @@ impl<'a> Judge<'a> {
             .iter()
             .map(|request| Ok(self.repeats.masks(&self.mask(request)?)))
             .collect();
-        let jobs: Vec<GenerateJob> = requests
-            .iter()
-            .zip(&plans)
-            .filter_map(|(request, masks)| Some(self.jobs(request, masks.as_ref().ok()?)))
-            .flatten()
-            .collect();
-        let mut replies = if jobs.is_empty() {
-            Vec::new()
+        let mut replies = if self.reads_apart() {
+            self.apart(requests, &plans, interest)
         } else {
-            self.model.generate_for(&jobs, interest)
+            let jobs: Vec<GenerateJob> = requests
+                .iter()
+                .zip(&plans)
+                .filter_map(|(request, masks)| Some(self.jobs(request, masks.as_ref().ok()?)))
+                .flatten()
+                .collect();
+            if jobs.is_empty() {
+                Vec::new()
+            } else {
+                self.model.generate_for(&jobs, interest)
+            }
         }
         .into_iter();
         let answered = replies.len();
         let mut reply = || {
             replies.next().unwrap_or_else(|| {
-                let message = format!("expected {} completions, got {answered}", jobs.len());
+                let message = format!("expected a completion for every job, got {answered}");
                 Err(GenerateError::Backend(message))
             })
         };
@@ -233,17 +239,61 @@ impl<'a> Judge<'a> {
         masks
             .iter()
             .flat_map(|mask| {
-                let job = self.job(request, mask);
-                (0..self.samples() as u64).flat_map(move |sample| {
-                    let mut job = job.clone();
-                    // Far apart, so that the samples of two neighbouring seeds are not the same.
-                    job.sampling.seed ^= sample.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let jobs = self.sampled(self.job(request, mask));
+                jobs.into_iter().flat_map(|job| {
                     if self.reads_scores_apart() {
                         branches::split(&job)
                     } else {
                         vec![job]
                     }
                 })
+            })
+            .collect()
+    }
+
+    /// Whether a request is taken in the steps of [`apart`].
+    fn reads_apart(&self) -> bool {
+        self.profile.layout == Layout::Pieces
+            && self.profile.decoding == Decoding::Constrained
+            && self.profile.thinking != ThinkingPolicy::Off
+            && self.model.holds_forms()
+    }
+
+    /// What [`jobs`](Self::jobs) would be answered, taken in steps.
+    fn apart(
+        &self,
+        requests: &[JudgeRequest],
+        plans: &[Result<Vec<Mask>, JudgeError>],
+        interest: &Interest,
+    ) -> Vec<Result<Completion, GenerateError>> {
+        let requests = requests
+            .iter()
+            .zip(plans)
+            .filter_map(|(request, masks)| Some((request, masks.as_ref().ok()?.as_slice())));
+        let job = GenerateJob {
+            messages: Vec::new(),
+            sampling: self.profile.sampling,
+            thinking: true,
+            form: None,
+        };
+        let apart = Apart {
+            profile: &self.profile,
+            requests: requests.collect(),
+            samples: self.sampled(job),
+            thinking_tokens: self.profile.thinking_tokens.map_or(usize::MAX, NonZeroUsize::get),
+        };
+        apart.replies(|jobs| self.model.generate_for(jobs, interest))
+    }
+
+    /// The job with the seed of every sample.
+    fn sampled(&self, job: GenerateJob) -> Vec<GenerateJob> {
+        let samples = 0..self.samples() as u64;
+        samples
+            .map(|sample| {
+                let mut job = job.clone();
+                // Far apart, so that the samples of two neighbouring seeds are not the same.
+                job.sampling.seed ^= sample.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                job
             })
             .collect()
     }
@@ -265,24 +315,9 @@ impl<'a> Judge<'a> {
                     Some(budget) => budget.get(),
                     None => usize::MAX,
                 },
-                reading: match self.profile.layout {
-                    Layout::Pieces if thinking => self.reading(request, mask),
-                    _ => Vec::new(),
-                },
+                given: Vec::new(),
             }),
         }
-    }
-
-    /// Every response as it is read out, in the order shown.
-    fn reading(&self, request: &JudgeRequest, mask: &Mask) -> Vec<Vec<String>> {
-        let words = self.profile.piece_words.get();
-        let shown = mask.order().iter().enumerate();
-        shown
-            .map(|(position, &response)| {
-                let text = &request.responses()[response].text;
-                pieces::read_out(&mask.label(position), position, text, words)
-            })
-            .collect()
     }
 
     fn read(&self, reply: Result<Completion, GenerateError>, mask: Mask) -> Judgment {

@@ -48,6 +48,7 @@
 //! No input or output, no clock, no environment, no tensors, no random state beyond the seeds it is given. The same
 //! arguments give the same answer, here and on every other machine.
 
+pub mod apart;
 mod branches;
 pub mod consensus;
 mod generate;
@@ -70,7 +71,8 @@ mod verdict;
 mod votes;
 
 pub use generate::{
-    Completion, FinishReason, Generate, GenerateError, GenerateJob, Message, Role, Scripted, VerdictForm,
+    Completion, FinishReason, Generate, GenerateError, GenerateJob, Given, Message, Role, Scripted,
+    VerdictForm,
 };
 pub use gold::Gold;
 pub use interest::{Interest, Waiter};

@@ -18,22 +18,35 @@ pub fn messages(profile: &Profile, request: &JudgeRequest, mask: &Mask) -> Vec<M
         request.responses().len(),
         "a mask belongs to one number of responses. This is a bug."
     );
-    let mut messages = Vec::with_capacity(2);
-    if !profile.system.is_empty() {
-        messages.push(Message {
-            role: Role::System,
-            content: profile.system.clone(),
-        });
-    }
     let content = match profile.layout {
         Layout::Json => json_layout(request, mask),
-        Layout::Pieces => pieces_layout(request, mask, profile.piece_words.get()),
+        Layout::Pieces => {
+            let shown = mask.order().iter().enumerate();
+            let texts = shown
+                .map(|(position, &at)| (mask.label(position), Some(request.responses()[at].text.as_str())));
+            in_pieces(
+                request.principle(),
+                request.prompt(),
+                texts,
+                profile.piece_words.get(),
+            )
+        }
     };
-    messages.push(Message {
+    chat(profile, content)
+}
+
+/// The profile's system text, unless it is empty, then `content`.
+pub(crate) fn chat(profile: &Profile, content: String) -> Vec<Message> {
+    let system = Message {
+        role: Role::System,
+        content: profile.system.clone(),
+    };
+    let user = Message {
         role: Role::User,
         content,
-    });
-    messages
+    };
+    let system = (!profile.system.is_empty()).then_some(system);
+    system.into_iter().chain([user]).collect()
 }
 
 /// `{"principle": ..., "prompt": ..., "responses": {"model-1": ...}}`, responses in the order shown.
@@ -56,15 +69,20 @@ fn json_layout(request: &JudgeRequest, mask: &Mask) -> String {
 }
 
 /// Plain text: the principle, the prompt, every response in [`pieces`](crate::pieces), and the principle again, since
-/// what is asked for should stand near the answer however long the responses are.
-fn pieces_layout(request: &JudgeRequest, mask: &Mask, words: usize) -> String {
-    let principle = request.principle();
-    let mut out = format!("Principle: {principle}\nPrompt: {}", request.prompt());
-    for (position, &response) in mask.order().iter().enumerate() {
+/// what is asked for should stand near the answer however long the responses are. Of a response without a text only the
+/// label is shown.
+pub(crate) fn in_pieces<'t>(
+    principle: &str,
+    prompt: &str,
+    texts: impl IntoIterator<Item = (String, Option<&'t str>)>,
+    words: usize,
+) -> String {
+    let mut out = format!("Principle: {principle}\nPrompt: {prompt}");
+    for (position, (label, text)) in texts.into_iter().enumerate() {
         out.push('\n');
-        out.push_str(&mask.label(position));
+        out.push_str(&label);
         out.push_str(": ");
-        let cut = pieces::pieces(&request.responses()[response].text, words);
+        let cut = text.map(|text| pieces::pieces(text, words)).unwrap_or_default();
         for (piece, text) in cut.into_iter().enumerate() {
             out.push_str(&pieces::mark(position, piece));
             if piece == 0 {

@@ -1,9 +1,10 @@
 //! Holds a reply to the form of a verdict: what the form decides is not sampled.
 //!
-//! A reply is thinking, which may begin with [reading out](crate::reading) and goes on freely up to its closing tag or
-//! its budget, and then a verdict of which only the score digits and the order of equal scores are open. The text around them is known, and its tokens are those of the whole
-//! text and not of its pieces: a tokenizer may join a blank to the digit after it. So at each open place every
-//! candidate is tokenised with all that is known around it, and what the candidates have in common is forced.
+//! A reply is thinking, which may begin with [what it is given](crate::reading) and goes on freely up to its closing tag
+//! or its budget, and then a verdict of which only the score digits and the order of equal scores are open. The text
+//! around them is known, and its tokens are those of the whole text and not of its pieces: a tokenizer may join a blank to
+//! the digit after it. So at each open place every candidate is tokenised with all that is known around it, and what the
+//! candidates have in common is forced.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub struct Guide {
 
 #[derive(Debug, Clone)]
 enum Stage {
-    /// Free where nothing is read out, until the tag or the budget closes it. Holds the tokens written freely.
+    /// Free where nothing is given, until the tag or the budget closes it. Holds the tokens written freely.
     Thinking(Vec<u32>),
     Verdict(Verdict),
 }
@@ -74,10 +75,17 @@ impl Guide {
     /// A guide for a fresh reply, in the tokens of the model that writes it.
     ///
     /// # Errors
-    /// [`EngineError::Tokenizer`] when a label has no tokens.
+    /// [`EngineError::Tokenizer`] when a label has no tokens; [`EngineError::Call`] for a form with neither a label nor
+    /// an open place at its end.
     pub fn new(tokenizer: Arc<Tokenizer>, form: VerdictForm) -> Result<Self> {
         let thinks = form.thinking_tokens > 0;
-        let reading = Reading::new(&tokenizer, if thinks { &form.reading } else { &[] })?;
+        let open_end = thinks && form.given.last().is_some_and(|given| given.until.is_some());
+        if form.labels.is_empty() && !open_end {
+            let message =
+                "a form without labels: expected thinking, and an open place at the end of what is given";
+            return Err(EngineError::Call(message.to_owned()));
+        }
+        let reading = Reading::new(&tokenizer, if thinks { &form.given } else { &[] })?;
         let reserve = reserve(&tokenizer, &form)? + reading.known();
         let stage = if thinks {
             Stage::Thinking(Vec::new())
@@ -94,7 +102,7 @@ impl Guide {
         })
     }
 
-    /// The most tokens that the verdict takes, with the closing of the thinking and what is read out in it.
+    /// The most tokens that the verdict takes, with the closing of the thinking and what is given in it.
     pub fn reserve(&self) -> usize {
         self.reserve
     }
@@ -117,6 +125,9 @@ impl Guide {
             let left = self.form.thinking_tokens.saturating_sub(written.len());
             if let Some(next) = self.reading.next(left) {
                 return Ok(next);
+            }
+            if self.form.labels.is_empty() {
+                return Ok(Next::End);
             }
         }
         match &mut self.stage {
@@ -298,6 +309,9 @@ impl Verdict {
 }
 
 fn reserve(tokenizer: &Tokenizer, form: &VerdictForm) -> Result<usize> {
+    if form.labels.is_empty() {
+        return Ok(0);
+    }
     let mut text = format!("\n{CLOSE}\n\n{}", form.opening());
     for label in 0..form.labels.len() {
         text.push('5');

@@ -300,6 +300,10 @@ impl Generate for LocalModel {
         &self.name
     }
 
+    fn holds_forms(&self) -> bool {
+        true
+    }
+
     /// A prompt that fills the context is refused. One that fits but leaves less room than `max_new_tokens` is
     /// answered in the room there is, and a reply that reaches the end of it finishes as `Length`.
     fn generate(&self, jobs: &[GenerateJob]) -> Vec<std::result::Result<Completion, GenerateError>> {

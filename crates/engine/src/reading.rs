@@ -1,10 +1,10 @@
-//! Reading out: the part of thinking whose text is known but for the amounts.
+//! What a reply is given: text that is known, with open places in it.
 //!
-//! A judge that counts by reading out repeats every response word for word. Held to a form it need not: what it would
-//! copy is put in its place, so that it can neither slip nor leave a response out, and what takes long is done in a few
-//! passes. Left to it are what is asked for, the amounts behind every piece, and those of the whole.
+//! A judge that reads out and counts would repeat every response word for word. Held to a form it need not: the text is
+//! put in its place, so that it can neither slip nor leave a piece out, and what takes long is done in a few passes. Left
+//! to it are the places behind, such as the amounts of a piece.
 
-use rewardanything_core::pieces::{OPENING, TOTAL};
+use rewardanything_core::Given;
 
 use crate::guide::Next;
 use crate::{EngineError, Tokenizer};
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, EngineError>;
 /// Tokens that an open place takes at most: four amounts with long names, or a principle of several goals.
 const MOST: usize = 64;
 
-/// One reply on its way through the responses.
+/// One reply on its way through what it is given.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     steps: Vec<Step>,
@@ -24,40 +24,36 @@ pub(crate) struct Reading {
     open: Option<usize>,
 }
 
-/// Known text, and an open place behind it.
+/// Known text, and the open place behind it.
 #[derive(Debug, Clone)]
 struct Step {
     text: Vec<u32>,
-    /// What closes the place.
+    place: Option<Place>,
+}
+
+/// What closes an open place.
+#[derive(Debug, Clone)]
+struct Place {
     end: &'static str,
-    end_tokens: Vec<u32>,
+    tokens: Vec<u32>,
 }
 
 impl Reading {
-    /// The steps through responses as [`read_out`](rewardanything_core::pieces::read_out) gives them.
-    ///
     /// # Errors
     /// [`EngineError::Tokenizer`].
-    pub(crate) fn new(tokenizer: &Tokenizer, responses: &[Vec<String>]) -> Result<Self> {
-        let step = |text: &str, end: &'static str| {
-            Ok::<_, EngineError>(Step {
-                text: tokenizer.encode(text)?,
-                end,
-                end_tokens: tokenizer.encode(end)?,
+    pub(crate) fn new(tokenizer: &Tokenizer, given: &[Given]) -> Result<Self> {
+        let place = |end| {
+            let tokens = tokenizer.encode(end)?;
+            Ok::<_, EngineError>(Place { end, tokens })
+        };
+        let step = |given: &Given| {
+            Ok(Step {
+                text: tokenizer.encode(&given.text)?,
+                place: given.until.map(place).transpose()?,
             })
         };
-        let mut steps = Vec::new();
-        if !responses.is_empty() {
-            steps.push(step(OPENING, "\n")?);
-        }
-        for pieces in responses {
-            for piece in pieces {
-                steps.push(step(piece, "]")?);
-            }
-            steps.push(step(TOTAL, "\n")?);
-        }
         Ok(Self {
-            steps,
+            steps: given.iter().map(step).collect::<Result<_>>()?,
             at: 0,
             open: None,
         })
@@ -65,24 +61,29 @@ impl Reading {
 
     /// Tokens that are not the model's.
     pub(crate) fn known(&self) -> usize {
-        let of = |step: &Step| step.text.len() + step.end_tokens.len();
+        let of = |step: &Step| step.text.len() + step.place.as_ref().map_or(0, |place| place.tokens.len());
         self.steps.iter().map(of).sum()
     }
 
     /// What comes next, where so many tokens may still be written freely; `None` when all is read.
     pub(crate) fn next(&mut self, left: usize) -> Option<Next> {
         let step = self.steps.get(self.at)?;
-        match self.open {
-            None => {
-                self.open = Some(0);
-                Some(Next::Forced(step.text.clone()))
+        match (self.open, &step.place) {
+            (None, place) => {
+                let text = step.text.clone();
+                if place.is_some() {
+                    self.open = Some(0);
+                } else {
+                    self.at += 1;
+                }
+                Some(Next::Forced(text))
             }
-            Some(written) if written >= MOST.min(left) => {
-                let end = step.end_tokens.clone();
+            (Some(written), Some(place)) if written >= MOST.min(left) => {
+                let end = place.tokens.clone();
                 self.close();
                 Some(Next::Forced(end))
             }
-            Some(_) => Some(Next::Free),
+            (Some(_), _) => Some(Next::Free),
         }
     }
 
@@ -96,13 +97,10 @@ impl Reading {
     ///
     /// Returns whether the token belongs to the reply.
     pub(crate) fn wrote(&mut self, text: &str, ends_thinking: bool) -> bool {
+        let place = self.steps.get(self.at).and_then(|step| step.place.as_ref());
         if ends_thinking {
             self.open = Some(MOST);
-        } else if self
-            .steps
-            .get(self.at)
-            .is_some_and(|step| text.contains(step.end))
-        {
+        } else if place.is_some_and(|place| text.contains(place.end)) {
             self.close();
         } else {
             self.open = self.open.map(|written| written + 1);

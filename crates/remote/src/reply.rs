@@ -274,7 +274,7 @@ mod tests {
             form: Some(VerdictForm {
                 labels: vec!["model-1".to_owned(), "model-2".to_owned()],
                 thinking_tokens: usize::MAX,
-                reading: Vec::new(),
+                given: Vec::new(),
             }),
         }
     }

@@ -236,7 +236,7 @@ mod tests {
             form: form.then(|| VerdictForm {
                 labels: vec!["model-1".to_owned(), "model-2".to_owned()],
                 thinking_tokens: 0,
-                reading: Vec::new(),
+                given: Vec::new(),
             }),
         }
     }

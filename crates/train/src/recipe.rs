@@ -169,6 +169,14 @@ impl Recipe {
                     format!("stage {at}: expected 1 <= least <= most <= {limit}, got {least} and {most}");
                 return refuse("examples.stages.responses", got);
             }
+            let shares = [stage.measure, stage.name, stage.count, stage.decide];
+            let sum: f64 = shares.iter().sum();
+            if shares.iter().any(|share| *share < 0.0) || sum > 1.0 + 1e-9 {
+                let got = format!(
+                    "stage {at}: expected measure, name, count and decide of at least 0 that sum up to at most 1, got {shares:?}"
+                );
+                return refuse("examples.stages", got);
+            }
             let (fewest, most) = stage.qualities;
             if fewest == 0 || fewest > most {
                 let got = format!("stage {at}: expected 1 <= least <= most, got {fewest} and {most}");

@@ -318,6 +318,6 @@ fn a_backend_that_answers_too_little_is_an_error() {
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        ("backend", "expected 1 completions, got 0")
+        ("backend", "expected a completion for every job, got 0")
     );
 }

@@ -220,7 +220,7 @@ pub(crate) fn job(text: &str, thinking: bool) -> GenerateJob {
         form: Some(VerdictForm {
             labels: vec!["model-1".to_owned(), "model-2".to_owned()],
             thinking_tokens: if thinking { usize::MAX } else { 0 },
-            reading: Vec::new(),
+            given: Vec::new(),
         }),
     }
 }

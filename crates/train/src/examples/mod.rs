@@ -1,11 +1,11 @@
 //! Training examples with exact gold, made on the fly: real or self-made texts under verifiable principles.
 //!
-//! Four tasks, mixed by a curriculum of stages. *Judge*: a principle, a prompt and responses; the reply says what is
-//! asked for, reads every response out piece by piece and counts it there, says what follows from the amounts, and gives the verdict.
-//! *Measure*: the same layout, but the principle names several qualities and the reply counts them: many labels for
-//! little text, since measuring is the hard part. *Name*: only what the principle asks for, beside next to no text.
-//! *Decide*: a judge example over next to no text with amounts out of the air, which are not taught; the verdict that
-//! follows from them is. Each skill has a plateau that whole verdicts do not leave, so each is first taught by itself.
+//! Five tasks, mixed by a curriculum of stages. Three are the steps of a judge that [reads apart](rewardanything_core::apart).
+//! *Name*: what does the principle ask for? *Count*: a response is read out piece by piece, and what is asked for counted
+//! in it. *Decide*: what follows from notes; the amounts are out of the air and not taught, the verdict that follows is.
+//! Beside them, *measure*: as count, but of several qualities at once, which makes many labels of little text, since
+//! measuring is the hard part. And *judge*: all in one reply, for decoding that is not held to a form. Each skill has a
+//! plateau that whole verdicts do not leave, so each is first taught by itself.
 //!
 //! An example depends on the seed, the step and its place in the batch, and on nothing before it, so a resumed run
 //! sees the same data.
@@ -24,7 +24,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reply::Reply;
 use rewardanything_core::pieces::PIECE_WORDS;
-use rewardanything_core::{Gold, JudgeRequest, Mask, Profile, Response, messages};
+use rewardanything_core::{Gold, JudgeRequest, Mask, Profile, Response, apart, messages};
 use rewardanything_principles::{Goal, Measure, Quality, Rule, trim_to_words};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -108,7 +108,10 @@ pub struct Stage {
     /// Share of name examples.
     #[serde(default)]
     pub name: f64,
-    /// Share of decide examples; what the three leave are judge examples.
+    /// Share of count examples.
+    #[serde(default)]
+    pub count: f64,
+    /// Share of decide examples; what the four leave are judge examples.
     #[serde(default)]
     pub decide: f64,
     /// Responses of an example, least and most; a judge example has at least two.
@@ -137,6 +140,7 @@ impl Default for ExampleConfig {
             until,
             measure,
             name: 0.1,
+            count: 0.0,
             decide: 0.2,
             responses: (1, most),
             qualities: one_to_three(),
@@ -190,12 +194,18 @@ impl Maker<'_> {
     /// Example `index` of `step`, at `progress` in 0..1 of the training.
     pub fn example(&self, step: usize, index: usize, progress: f64) -> Example {
         let (mut rng, stage) = self.place(step, index, progress);
-        let draw: f64 = rng.random();
-        if draw < stage.measure {
+        let mut draw: f64 = rng.random();
+        let mut falls = |share: f64| {
+            draw -= share;
+            draw < 0.0
+        };
+        if falls(stage.measure) {
             self.measure(&mut rng, stage)
-        } else if draw < stage.measure + stage.name {
-            self.name(&mut rng)
-        } else if draw < stage.measure + stage.name + stage.decide {
+        } else if falls(stage.name) {
+            self.name(&mut rng, stage)
+        } else if falls(stage.count) {
+            self.count(&mut rng, stage)
+        } else if falls(stage.decide) {
             self.decide(&mut rng, stage)
         } else {
             self.judge(&mut rng, stage)
@@ -240,7 +250,9 @@ impl Maker<'_> {
 
     fn to_judge(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> (Rule, Material) {
         let (rule, principle) = rules::draw(rng);
-        let (prompt, texts) = self.texts(rng, stage, stage.responses.0.max(2), &distinct(rule));
+        let least = stage.responses.0.max(2);
+        let count = rng.random_range(least..=stage.responses.1.max(least));
+        let (prompt, texts) = self.texts(rng, stage, count, &distinct(rule));
         let material = Material {
             principle: self.beside(rng, principle),
             prompt,
@@ -250,24 +262,35 @@ impl Maker<'_> {
         (rule, material)
     }
 
-    /// A principle beside one very short response, and a reply that only says what it asks for.
-    fn name(&self, rng: &mut ChaCha8Rng) -> Example {
+    /// The first step.
+    fn name(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let (rule, principle) = rules::draw(rng);
+        let principle = self.beside(rng, principle);
+        let (prompt, _) = self.texts(rng, stage, 0, &[]);
         let mut reply = Reply::thinking();
         reply.asked(rule);
-        let material = Material {
-            principle: self.beside(rng, principle),
-            prompt: trim_to_words(&synth::prompt(rng), 6),
-            texts: vec![trim_to_words(&synth::sentence(rng), 3)],
-            piece_words: PIECE_WORDS,
-        };
-        self.finish(material, reply.end())
+        reply
+            .end()
+            .behind(apart::to_name(self.profile, &principle, &prompt))
     }
 
+    /// The second step.
+    fn count(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
+        let (rule, _) = rules::draw(rng);
+        let piece_words = self.piece_words(rng, stage);
+        let (_, texts) = self.texts(rng, stage, 1, &distinct(rule));
+        let mut reply = Reply::thinking();
+        let asked = reply.put_plainly(rule);
+        reply.counted(&distinct(rule), &texts, piece_words);
+        let profile = self.in_pieces_of(piece_words);
+        reply.end().behind(apart::to_read(&profile, &asked, &texts[0]))
+    }
+
+    /// The last step.
     fn decide(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let (least, most) = (stage.responses.0.max(2), stage.responses.1.max(2));
         let count = rng.random_range(least..=most);
-        let (rule, principle) = rules::draw(rng);
+        let (rule, _) = rules::draw(rng);
         let qualities = distinct(rule);
         let mut columns = qualities
             .iter()
@@ -277,7 +300,7 @@ impl Maker<'_> {
             .map(|i| columns.iter().map(|c| c[i]).collect())
             .collect();
         let mut reply = Reply::thinking();
-        reply.asked(rule);
+        let asked = reply.put_plainly(rule);
         reply.given(&qualities, &given);
         let goals = rule.goals();
         let at = |goal: &Goal| qualities.iter().position(|q| *q == goal.quality()).unwrap_or(0);
@@ -285,24 +308,15 @@ impl Maker<'_> {
             .iter()
             .map(|row| goals.iter().map(|goal| row[at(goal)]).collect())
             .collect();
-        let mut text = || {
-            let words = rng.random_range(1..=3);
-            trim_to_words(&synth::sentence(rng), words)
-        };
-        let texts = (0..count).map(|_| text()).collect();
-        let material = Material {
-            principle,
-            prompt: trim_to_words(&synth::prompt(rng), 4),
-            texts,
-            piece_words: PIECE_WORDS,
-        };
-        self.finish(material, reply.verdict(rule, &amounts))
+        let reply = reply.verdict(rule, &amounts);
+        reply.behind(apart::to_conclude(self.profile, &asked, count))
     }
 
     fn measure(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let mut trained = trained().to_vec();
         trained.shuffle(rng);
-        let (prompt, texts) = self.texts(rng, stage, stage.responses.0, &trained[..1]);
+        let count = rng.random_range(stage.responses.0..=stage.responses.1);
+        let (prompt, texts) = self.texts(rng, stage, count, &trained[..1]);
         // What was drawn for, then qualities that the texts show before those that they lack.
         trained[1..].sort_by_key(|q| texts.iter().all(|t| q.measure(t) == 0.0));
         trained.truncate(rng.random_range(stage.qualities.0..=stage.qualities.1));
@@ -320,15 +334,14 @@ impl Maker<'_> {
         self.finish(material, reply.end())
     }
 
-    /// A prompt and from `least` to the stage's most texts, each drawn for one of `qualities`.
+    /// A prompt and so many texts, each drawn for one of `qualities`.
     fn texts(
         &self,
         rng: &mut ChaCha8Rng,
         stage: &Stage,
-        least: usize,
+        count: usize,
         qualities: &[Quality],
     ) -> (String, Vec<String>) {
-        let count = rng.random_range(least..=stage.responses.1.max(least));
         let texts = Texts {
             pool: self.pool,
             synthetic: if self.pool.texts.is_empty() {
@@ -358,17 +371,16 @@ impl Maker<'_> {
     }
 
     fn finish(&self, material: Material, reply: Reply) -> Example {
-        let words = NonZeroUsize::new(material.piece_words);
-        let profile = Profile {
-            piece_words: words.unwrap_or(self.profile.piece_words),
-            ..self.profile.clone()
-        };
+        let profile = self.in_pieces_of(material.piece_words);
         let request = material.into_request();
         let mask = Mask::identity(request.responses().len());
-        Example {
-            messages: messages(&profile, &request, &mask),
-            reply: reply.text,
-            marks: reply.marks,
+        reply.behind(messages(&profile, &request, &mask))
+    }
+
+    fn in_pieces_of(&self, words: usize) -> Profile {
+        Profile {
+            piece_words: NonZeroUsize::new(words).unwrap_or(self.profile.piece_words),
+            ..self.profile.clone()
         }
     }
 

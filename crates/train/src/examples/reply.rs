@@ -1,9 +1,9 @@
 //! What the judge is taught to write, with the places that a metric follows.
 
-use super::Kind;
 use super::amounts::Amounts;
+use super::{Example, Kind};
 use rewardanything_core::pieces::{mark, pieces};
-use rewardanything_core::{Mask, Score, Verdict, render};
+use rewardanything_core::{Mask, Message, Score, Verdict, render};
 use rewardanything_principles::{Direction, Goal, Quality, Rule, gold_of_values};
 use std::ops::Range;
 
@@ -57,6 +57,15 @@ impl Reply {
             self.mark(&name(goal.quality()), Kind::Quality);
         }
         self.text.push('.');
+    }
+
+    /// As [`asked`](Self::asked), where it is known already: returns it, and no metric follows it.
+    pub(super) fn put_plainly(&mut self, rule: Rule) -> String {
+        let (start, marks) = (self.text.len(), self.marks.len());
+        self.asked(rule);
+        self.marks.truncate(marks);
+        let line = &self.text[start..];
+        line.split_once(": ").map_or(line, |(_, asked)| asked).to_owned()
     }
 
     /// `model-1: ⟦1a⟧ One, two [commas 1:1]⟦1b⟧, and three [commas 1:2] all commas 2.`: every response is read out piece by
@@ -121,6 +130,15 @@ impl Reply {
     pub(super) fn end(mut self) -> Self {
         self.text.push_str("\n</think>");
         self
+    }
+
+    /// The example in which this is the reply.
+    pub(super) fn behind(self, messages: Vec<Message>) -> Example {
+        Example {
+            messages,
+            reply: self.text,
+            marks: self.marks,
+        }
     }
 
     /// Ends the thinking and gives the verdict that follows from the amounts: a row for each response, with one of
