@@ -54,10 +54,8 @@ clients:
 
 # The Python package's tests, with the command beside it, which one of its tests serves with.
 test-python *ARGS:
-    tools/python.sh develop
     cargo build -p rewardanything-cli
-    target/python/venv/bin/python -m mypy --strict bindings/python/python/rewardanything
-    target/python/venv/bin/python -m pytest -q bindings/python {{ARGS}}
+    tools/python.sh test {{ARGS}}
 
 # A wheel as it is shipped, into target/python/wheels, installed in a fresh environment and tried without a network.
 wheel:

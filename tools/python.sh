@@ -1,22 +1,59 @@
 #!/usr/bin/env bash
-# The Python package, into target/python: `develop` builds it for the tests, `wheel` builds a wheel, installs it in a
-# fresh environment and judges there. Needs Python 3.10 or newer. PROFILE=release builds as it is shipped.
+# The Python package, into target/python. `develop` builds it for the tests; `test` does and runs them, with the command
+# beside it, which some of them serve with; `check` is `test` where that can be, and says so and stops, without failing,
+# where it cannot; `wheel` builds a wheel, installs it in a fresh environment and judges there.
+#
+# Needs Python 3.10 or newer (PYTHON names one). PROFILE=release builds as it is shipped. What it installs is pinned in
+# bindings/python/requirements.txt; nothing is asked of the network where that is here already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=${PROFILE:-dev}
+python=${PYTHON:-python3}
 venv=$PWD/target/python/venv
-[[ -x "$venv/bin/python" ]] || "${PYTHON:-python3}" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --requirement bindings/python/requirements.txt
+needed=bindings/python/requirements.txt
+
+# An environment with what is needed, unless it is there.
+prepare() {
+    [[ ! -f "$venv/installed" ]] || ! cmp --silent "$needed" "$venv/installed" || return 0
+    [[ -x "$venv/bin/python" ]] || "$python" -m venv "$venv" || return
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 2 --requirement "$needed" || return
+    cp "$needed" "$venv/installed"
+}
+
+develop() {
+    maturin develop --quiet --locked --profile "$profile" --manifest-path bindings/python/Cargo.toml
+}
+
+skip() {
+    echo "skipped, $1: the published workflow runs these tests on the oldest and the newest Python"
+    exit 0
+}
+
+what=${1:?develop, test, check or wheel}
+shift
+if [[ $what == check ]]; then
+    "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+        skip "missing: Python 3.10 or newer with venv"
+    prepare || skip "what $needed names could not be installed"
+    what=test
+fi
+prepare
 export VIRTUAL_ENV=$venv PATH="$venv/bin:$PATH"
 
-case ${1:?develop or wheel} in
+case $what in
 develop)
-    maturin develop --quiet --profile "$profile" --manifest-path bindings/python/Cargo.toml
+    develop
+    ;;
+test)
+    develop
+    [[ -x target/debug/rewardanything ]] || cargo build --locked -p rewardanything-cli
+    python -m mypy --strict --cache-dir target/python/mypy bindings/python/python/rewardanything bindings/python/tests/typed.py
+    python -m pytest -q -p no:cacheprovider bindings/python "$@"
     ;;
 wheel)
     rm -rf target/python/wheels target/python/fresh
-    maturin build --quiet --profile "$profile" --manifest-path bindings/python/Cargo.toml --out target/python/wheels
+    maturin build --quiet --locked --profile "$profile" --manifest-path bindings/python/Cargo.toml --out target/python/wheels
     python -m venv target/python/fresh
     target/python/fresh/bin/python -m pip install --quiet --no-index target/python/wheels/*.whl
     # No network: where the system lets nobody be without one, proxies that lead nowhere must do.
@@ -34,7 +71,7 @@ assert result.ranking == ["b", "a"]'
     ls -l target/python/wheels
     ;;
 *)
-    echo "expected develop or wheel, got $1" >&2
+    echo "expected develop, test, check or wheel, got $what" >&2
     exit 2
     ;;
 esac

@@ -9,6 +9,8 @@ import pkgutil
 import subprocess
 import sys
 
+import typed
+
 import rewardanything
 from rewardanything import _rewardanything as native
 
@@ -67,6 +69,11 @@ def test_everything_public_is_documented():
                 continue
             thing = getattr(module, name)
             assert inspect.getdoc(thing) or not (inspect.isclass(thing) or inspect.isfunction(thing)), f"{module.__name__}.{name}"
+
+
+def test_a_typed_program_runs():
+    # The type checker reads the same file (tools/python.sh).
+    assert typed.main() == ["brief"] * 4
 
 
 def test_the_version_is_one():
