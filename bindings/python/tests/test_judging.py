@@ -132,7 +132,9 @@ def test_other_threads_run_while_it_judges(judge):
 
 def test_judging_can_be_interrupted():
     code = (
-        "import rewardanything\n"
+        "import signal, rewardanything\n"
+        # Shells start what runs behind them deaf to interrupts.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "judge = rewardanything.Judge()\n"
         "print('ready', flush=True)\n"
         "try:\n"
