@@ -52,6 +52,23 @@ bench-peers *ARGS:
 clients:
     tools/clients/install.sh
 
+# The Python package's tests, with the command beside it, which one of its tests serves with.
+test-python *ARGS:
+    cargo build -p rewardanything-cli
+    tools/python.sh test {{ARGS}}
+
+# A wheel as it is shipped, into target/python/wheels, installed in a fresh environment and tried without a network.
+wheel:
+    PROFILE=release tools/python.sh wheel
+
+# TRL, verl and OpenRLHF call the Python package by their own code; gigabytes are installed into target/frameworks.
+test-frameworks:
+    tools/python.sh develop
+    tools/frameworks/install.sh
+    for name in trl verl openrlhf; do \
+        PYTHONPATH=bindings/python/python target/frameworks/venv/bin/python tools/frameworks/run_$name.py; \
+    done
+
 # The kernels' tests under AddressSanitizer, and under valgrind, which knows of no set beyond AVX2.
 sanitize:
     RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test -p rewardanything-kernels --tests \

@@ -62,7 +62,36 @@ pub(crate) enum Command {
     /// Look at a model
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Say what this machine offers, and what is wrong with it
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// The folder they go into; pages that are there are written over
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
+
+const DOCTOR_HELP: &str = "\
+Nothing is changed and nothing is sent. Keys are said to be there or not, and never shown.
+
+Exit codes: 0 all is well, 1 something is wrong.";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  rewardanything completions bash > ~/.local/share/bash-completion/completions/rewardanything
+  rewardanything completions fish > ~/.config/fish/completions/rewardanything.fish";
 
 const JUDGE_HELP: &str = "\
 Texts:

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use rewardanything_models::{NANO, NANO_WEIGHTS};
 use rewardanything_remote::{ApiKey, CacheEntry, Hub, Keys, ModelId};
 
 use crate::Outcome;
-use crate::models::NANO;
 use crate::table::pad;
 
 /// The hub that is meant where nobody says.
@@ -98,7 +98,7 @@ pub(crate) fn pull(id: &ModelId) -> Result<Outcome> {
 /// # Errors
 /// Nothing says where the cache is, or standard output is closed.
 pub(crate) fn list(json: bool) -> Result<Outcome> {
-    let nano = include_bytes!("../../../models/nano/model.safetensors").len() as u64;
+    let nano = NANO_WEIGHTS.len() as u64;
     let mut rows = vec![(NANO.to_owned(), "inside this program".to_owned(), nano)];
     for entry in from_environment()?.list() {
         rows.extend(names(&entry));

@@ -9,6 +9,7 @@ mod bench;
 mod build;
 mod convert;
 mod data;
+mod doctor;
 mod exchange;
 mod hub;
 mod info;
@@ -19,6 +20,7 @@ mod principle;
 mod records;
 mod score;
 mod serve;
+mod shell;
 mod table;
 mod training;
 mod value;
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
         Command::Model(ModelCommand::List { json }) => hub::list(json),
         Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),
         Command::Model(ModelCommand::Convert(args)) => convert::run(&args),
+        Command::Doctor { json } => doctor::run(json),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(&folder),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -8,21 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{
-    Decoding, Generate, Judge, Message, OrderPolicy, Profile, Repeats, Role, ThinkingPolicy,
-};
-use rewardanything_engine::{
-    BackendOptions, EngineError, LoadOptions, LocalModel, ModelBytes, ModelFiles, Numerics,
-};
-use rewardanything_remote::{Address, Keys, ModelId, Pool, Settings, sha256};
+use rewardanything_core::{Decoding, Generate, Judge, Message, OrderPolicy, Profile, Repeats, Role};
+use rewardanything_engine::{BackendOptions, LoadOptions, LocalModel, ModelFiles, Numerics};
+use rewardanything_models::{self as models, Adjustments, NANO, NANO_WEIGHTS, Source, nano};
+use rewardanything_remote::{Address, Keys, Pool, Settings, sha256};
 use rewardanything_serve::Setup;
 
 use crate::args::{DecodingArg, DeviceArg, LocalArgs, ModelArgs, ServerArgs, Thinking};
 use crate::hub;
 use crate::table;
-
-/// The name of the model inside this program.
-pub(crate) const NANO: &str = "nano";
 
 /// A model, how it is spoken to, and the seed of the order it sees responses in.
 #[derive(Debug)]
@@ -157,7 +151,7 @@ impl Speaker {
 /// The model or a file is not there or unusable, or the profile `published` has no system text.
 pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
     // The profile first: it is read in no time, and a slip in its name should not cost the loading of a model.
-    let named = args.profile.as_deref().map(named_profile).transpose()?;
+    let named = args.profile.as_deref().map(models::profile).transpose()?;
     let system = args.system_prompt_file.as_deref().map(read).transpose()?;
     if matches!(&named, Some(profile) if profile.name == "published") {
         ensure!(
@@ -166,7 +160,7 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
              take them from an installed one"
         );
     }
-    let (model, own) = match Source::of(&args.model)? {
+    let (model, own) = match Source::of(&args.model).context("--model")? {
         Source::Urls(urls) => {
             ensure!(
                 !args.deterministic,
@@ -210,41 +204,6 @@ pub(crate) fn resolve(args: &ModelArgs) -> Result<Speaker> {
         seed,
         repeats,
     })
-}
-
-/// What `--model` may mean, in the order in which it is tried.
-#[derive(Debug)]
-enum Source {
-    Nano,
-    Folder,
-    Gguf,
-    Urls(Vec<Address>),
-    Cached(ModelId),
-}
-
-impl Source {
-    fn of(name: &str) -> Result<Self> {
-        if name == NANO {
-            return Ok(Source::Nano);
-        }
-        if Path::new(name).is_dir() {
-            return Ok(Source::Folder);
-        }
-        if Path::new(name).is_file() {
-            return Ok(Source::Gguf);
-        }
-        if name.contains("://") {
-            let urls = name.split(',').map(Address::parse).collect::<Result<_, _>>();
-            return Ok(Source::Urls(urls.context("--model")?));
-        }
-        match name.parse() {
-            Ok(id) => Ok(Source::Cached(id)),
-            Err(_) => bail!(
-                "no model is called {name:?}: expected `{NANO}`, a folder that holds config.json, a GGUF file, a URL \
-                 http://HOST:PORT, or the id ORG/NAME of a model that was fetched"
-            ),
-        }
-    }
 }
 
 fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
@@ -350,8 +309,8 @@ pub(crate) fn revision(name: &str) -> Result<Option<String>> {
     };
     match Source::of(name)? {
         Source::Nano => {
-            let weights: &[u8] = include_bytes!("../../../models/nano/model.safetensors");
-            Ok(Some(sha256(&mut { weights })?))
+            let mut weights = NANO_WEIGHTS;
+            Ok(Some(sha256(&mut weights)?))
         }
         Source::Folder => folder(Path::new(name)),
         Source::Gguf => hash_of(&[Path::new(name).to_owned()]).map(Some),
@@ -374,65 +333,23 @@ fn hash_of(files: &[PathBuf]) -> Result<String> {
     Ok(sha256(&mut chain)?)
 }
 
-fn nano() -> Result<ModelFiles<'static>, EngineError> {
-    let files = ModelBytes {
-        config: include_bytes!("../../../models/nano/config.json"),
-        tokenizer: include_bytes!("../../../models/nano/tokenizer.json"),
-        tokenizer_config: include_bytes!("../../../models/nano/tokenizer_config.json"),
-        weights: include_bytes!("../../../models/nano/model.safetensors"),
-        profile: Some(include_str!("../../../models/nano/judge.toml")),
+fn adjust(profile: Profile, system: Option<String>, args: &ModelArgs) -> Profile {
+    let adjustments = Adjustments {
+        system,
+        seed: args.seed,
+        temperature: args.temperature,
+        max_new_tokens: args.max_new_tokens,
+        thinking_tokens: args
+            .thinking_tokens
+            .and_then(|budget| NonZeroUsize::new(budget as usize)),
+        thinking: args.thinking.map(|thinking| matches!(thinking, Thinking::On)),
+        decoding: args.decoding.map(|decoding| match decoding {
+            DecodingArg::Constrained => Decoding::Constrained,
+            DecodingArg::Branches => Decoding::Branches,
+            DecodingArg::Free => Decoding::Free,
+        }),
     };
-    ModelFiles::from_bytes(files, NANO)
-}
-
-/// A built-in profile by its name, or one in a TOML file.
-fn named_profile(name: &str) -> Result<Profile> {
-    match name {
-        "rewardanything" => Ok(Profile::rewardanything()),
-        "published" => Ok(Profile::published("")),
-        file if Path::new(file).is_file() => {
-            toml::from_str(&read(Path::new(file))?).with_context(|| format!("{file} is no profile"))
-        }
-        other => bail!(
-            "no profile is called {other:?} and no such file is there: expected `rewardanything`, `published` or a \
-             TOML file"
-        ),
-    }
-}
-
-fn adjust(mut profile: Profile, system: Option<String>, args: &ModelArgs) -> Profile {
-    if let Some(system) = system {
-        profile.system = system;
-    }
-    if let Some(seed) = args.seed {
-        profile.sampling.seed = seed;
-    }
-    if let Some(temperature) = args.temperature {
-        profile.sampling.temperature = temperature;
-    }
-    if let Some(limit) = args.max_new_tokens {
-        profile.sampling.max_new_tokens = limit;
-    }
-    if let Some(budget) = args.thinking_tokens {
-        profile.thinking_tokens = NonZeroUsize::new(budget as usize);
-    }
-    match args.thinking {
-        Some(Thinking::Off) => profile.thinking = ThinkingPolicy::Off,
-        Some(Thinking::On) if profile.thinking == ThinkingPolicy::Off => {
-            profile.thinking = ThinkingPolicy::Optional;
-        }
-        Some(Thinking::On) | None => {}
-    }
-    match args.decoding {
-        Some(DecodingArg::Constrained) => profile.decoding = Decoding::Constrained,
-        Some(DecodingArg::Branches) => profile.decoding = Decoding::Branches,
-        Some(DecodingArg::Free) => profile.decoding = Decoding::Free,
-        None => {}
-    }
-    if profile.decoding == Decoding::Branches {
-        profile.thinking = ThinkingPolicy::Off;
-    }
-    profile
+    adjustments.apply(profile)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -67,6 +67,7 @@ mod repair;
 mod request;
 pub mod reward;
 mod seeded;
+pub mod split;
 mod verdict;
 mod votes;
 

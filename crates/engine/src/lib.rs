@@ -41,7 +41,7 @@ pub use guide::Guide;
 pub use model::{BackendOptions, LoadOptions, LocalModel};
 pub use ops::OpsMode;
 pub use qwen3::{Positions, Qwen3};
-pub use rewardanything_kernels::Numerics;
+pub use rewardanything_kernels::{Isa, Numerics};
 pub use row::{TokenJob, TokenReply};
 pub use sampler::{Sampler, log_probability};
 pub use tokenizer::Tokenizer;

@@ -8,6 +8,7 @@
 //! - [`benchmark`] defines the figures of each benchmark over [`outcome`]s; [`statistic`] gives them intervals and
 //!   compares two runs; [`calibration`] looks at the probabilities behind scores.
 //! - [`build`] makes data sets, and [`decontaminate`] keeps benchmarks out of them.
+//! - [`raw`] reads conversations and [`transcript`] what chat templates made of them, as a judge wants them.
 //! - [`report`] says it all as data, Markdown and HTML; [`agreement`] measures how far raters agree.
 
 pub mod agreement;
@@ -24,4 +25,5 @@ pub mod raw;
 pub mod report;
 pub mod sample;
 pub mod statistic;
+pub mod transcript;
 mod tree;

@@ -26,10 +26,10 @@ mod published;
 mod rewards;
 mod scoring;
 mod serve;
-pub mod transcript;
 pub mod watch;
 
 pub use app::{App, Host, RewardSettings, Settings, router};
 pub use gather::GroupSettings;
 pub use judging::{Limits, Setup};
+pub use rewardanything_evals::transcript;
 pub use serve::serve;

@@ -1,5 +1,7 @@
 //! Which judge the flags make, and what they refuse.
 
+use rewardanything_core::ThinkingPolicy;
+
 use super::*;
 
 fn args() -> ModelArgs {
@@ -78,32 +80,6 @@ fn thinking_and_decoding_are_as_the_flags_or_else_the_profile_say() {
         ..Profile::rewardanything()
     };
     assert_eq!(adjust(silent, None, &flags).thinking, optional);
-}
-
-#[test]
-fn profiles_are_built_in_or_files() {
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    let file = folder.path().join("mine.toml");
-    fs::write(&file, "name = 'mine'\nmax_responses = 3").expect("a file");
-    let name = file.to_string_lossy();
-    assert_eq!(
-        named_profile(&name).map(|profile| profile.max_responses).ok(),
-        Some(3)
-    );
-    assert_eq!(
-        named_profile("published")
-            .map(|profile| profile.max_responses)
-            .ok(),
-        Some(32)
-    );
-    assert!(named_profile("rewardanything").is_ok());
-    fs::write(&file, "name = 'mine'\nlength = 3").expect("a file");
-    let check = |name: &str, expect: &str| {
-        let error = format!("{:#}", named_profile(name).expect_err("refused"));
-        assert!(error.contains(expect), "{name}: {error}");
-    };
-    check(&name, "length");
-    check("unheard-of", "no profile is called");
 }
 
 #[test]

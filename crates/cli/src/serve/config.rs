@@ -8,9 +8,9 @@ use rewardanything_remote::ApiKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::models::NANO;
 use crate::serve::args::{LogForm, ServeArgs};
 use crate::value::Text;
+use rewardanything_models::NANO;
 
 /// Settings in TOML; every one is the flag of its name.
 #[derive(Debug, Deserialize)]

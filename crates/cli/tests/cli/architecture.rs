@@ -10,10 +10,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// Where the crates are: ours, and those that are for another language.
+const FOLDERS: [&str; 2] = ["crates", "bindings"];
+
 /// Folder name and manifest of every crate of the workspace.
 fn crates() -> BTreeMap<String, Table> {
-    let entries = fs::read_dir(root().join("crates")).expect("the workspace has crates");
-    let crates: BTreeMap<String, Table> = entries
+    let crates: BTreeMap<String, Table> = FOLDERS
+        .iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).expect("the workspace has crates"))
         .map(|entry| entry.expect("an entry").path())
         .filter(|folder| folder.join("Cargo.toml").is_file())
         .map(|folder| {
@@ -22,7 +26,10 @@ fn crates() -> BTreeMap<String, Table> {
             (name, manifest.parse().expect("a manifest is TOML"))
         })
         .collect();
-    assert!(crates.len() >= 5, "the crates were found");
+    assert!(
+        crates.len() >= 5 && crates.contains_key("python"),
+        "the crates were found"
+    );
     crates
 }
 
@@ -52,7 +59,11 @@ fn sources(name: &str) -> Vec<(PathBuf, String)> {
 /// Files of a crate's sources that end so.
 fn files(name: &str, extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut folders = vec![root().join("crates").join(name).join("src")];
+    let mut folders: Vec<PathBuf> = FOLDERS
+        .iter()
+        .map(|folder| root().join(folder).join(name).join("src"))
+        .filter(|folder| folder.is_dir())
+        .collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a crate has sources") {
             let path = entry.expect("an entry").path();
@@ -115,6 +126,26 @@ fn the_server_and_its_runtime_stay_in_serve() {
 fn the_command_alone_reports_errors_loosely() {
     only("anyhow", &["cli"]);
     only("clap", &["cli"]);
+}
+
+#[test]
+fn python_is_spoken_by_the_bindings_alone() {
+    only("pyo3", &["python"]);
+    // Whoever builds the workspace as it comes needs no Python: the package is no part of it by default.
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    let workspace: Table = workspace.parse().expect("a manifest is TOML");
+    let default: Vec<&str> = workspace["workspace"]["default-members"]
+        .as_array()
+        .expect("a list of folders")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(default, ["crates/*"]);
+    let library = &crates()["python"]["lib"];
+    for kind in ["test", "doctest"] {
+        let built = library.get(kind).and_then(Value::as_bool);
+        assert_eq!(built, Some(false), "{kind}: would link an interpreter");
+    }
 }
 
 #[test]
@@ -181,6 +212,8 @@ fn arrows_point_down() {
     check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
     check("serve", &["core", "evals"]);
+    check("models", &["core", "engine", "remote"]);
+    check("python", &["core", "engine", "evals", "models", "remote"]);
     check("train", &["core", "kernels", "principles", "evals", "engine"]);
 }
 

@@ -14,4 +14,5 @@ mod serve;
 #[expect(dead_code, reason = "the tests of the crate it lies in use the rest")]
 #[path = "../../../remote/tests/it/server.rs"]
 mod server;
+mod shell;
 mod watch;

@@ -6,6 +6,7 @@
 //! parts onto one scale. `docs/groups.md` explains both.
 
 mod assembler;
-pub mod split;
+
+pub use rewardanything_core::split;
 
 pub use assembler::{Action, Arrival, Assembler, By, GroupId, Member, Timing, WaiterId};

@@ -9,7 +9,7 @@
 /// of the members, spread evenly, are in every part, and every other one is in exactly one.
 ///
 /// ```
-/// use rewardanything_serve::groups::split::plan;
+/// use rewardanything_core::split::plan;
 ///
 /// assert_eq!(plan(4, 8, 2), [[0, 1, 2, 3]]);
 /// assert_eq!(plan(10, 6, 2), [vec![0, 1, 3, 5, 6, 8], vec![0, 2, 4, 5, 7, 9]]);
@@ -41,7 +41,7 @@ pub fn plan(n: usize, limit: usize, anchors: usize) -> Vec<Vec<usize>> {
 /// Scores are kept within 1 to 5.
 ///
 /// ```
-/// use rewardanything_serve::groups::split::merge;
+/// use rewardanything_core::split::merge;
 ///
 /// // The second part was judged more kindly, by 1.
 /// let parts = [vec![0, 1], vec![0, 2]];

@@ -5,7 +5,7 @@
 
 use rewardanything_core::{Message, Role};
 
-use rewardanything_evals::raw::as_text;
+use crate::raw::as_text;
 
 /// How a family of templates marks turns.
 struct Marks {
@@ -52,7 +52,7 @@ const ENDS: [&str; 10] = [
 /// A text without the tokens that end it.
 ///
 /// ```
-/// # use rewardanything_serve::transcript::without_end;
+/// # use rewardanything_evals::transcript::without_end;
 /// assert_eq!(without_end("Yes.<|im_end|>\n<|endoftext|>"), "Yes.");
 /// assert_eq!(without_end("It ends in </s> itself."), "It ends in </s> itself.");
 /// ```
@@ -70,7 +70,7 @@ pub fn without_end(text: &str) -> &str {
 /// A prompt as a judge reads it: the turns of a templated text, or the text itself where there are none.
 ///
 /// ```
-/// # use rewardanything_serve::transcript::prompt;
+/// # use rewardanything_evals::transcript::prompt;
 /// assert_eq!(prompt("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n"), "Hi.");
 /// assert_eq!(prompt("Hi."), "Hi.");
 /// ```
@@ -92,7 +92,7 @@ pub fn prompt(text: &str) -> String {
 /// last is not the assistant's.
 ///
 /// ```
-/// # use rewardanything_serve::transcript::split;
+/// # use rewardanything_evals::transcript::split;
 /// let text = "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n";
 /// assert_eq!(split(text), Some(("Hi.".to_owned(), "Hello!".to_owned())));
 /// assert_eq!(split("Hi. Hello!"), None);
@@ -107,7 +107,7 @@ pub fn split(text: &str) -> Option<(String, String)> {
 /// of its end as the query begins with is taken off.
 ///
 /// ```
-/// # use rewardanything_serve::transcript::response;
+/// # use rewardanything_evals::transcript::response;
 /// assert_eq!(response("Q: 2+2?\nA: 4</s>", "Q: 2+2?\nA:"), "4");
 /// assert_eq!(response("2+2?\nA: 4", "Q: 2+2?\nA:"), "4");
 /// assert_eq!(response("4", "Q: 2+2?\nA:"), "4");
