@@ -408,6 +408,8 @@ pub(crate) enum Wording {
     Train,
     /// Wordings held out from training
     HeldOut,
+    /// Wordings by others, who had seen none of those for training; the basic qualities alone have some
+    Unseen,
 }
 
 const SCORE_HELP: &str = "\

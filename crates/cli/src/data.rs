@@ -83,6 +83,7 @@ fn options(args: &VerifiableArgs) -> BuildOptions {
         phrasings: match args.phrasings {
             Wording::Train => Split::Train,
             Wording::HeldOut => Split::HeldOut,
+            Wording::Unseen => Split::Unseen,
         },
         seed: args.seed,
         blank: args.blank_principle,

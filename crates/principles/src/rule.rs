@@ -130,12 +130,12 @@ impl Rule {
         }
         let texts: Vec<String> = wording::wordings(self)
             .into_iter()
-            .filter(|wording| wording.held_out == (split == Split::HeldOut))
+            .filter(|wording| wording.held_out == (split != Split::Train))
             .map(|wording| wording.text)
             .collect();
         match self {
             Self::Order([Goal::Amount(quality, direction)]) if split == Split::Train => {
-                compose::say_amount(quality.noun(), *direction, &texts, rng)
+                compose::say_amount(*quality, *direction, &texts, rng)
             }
             _ => compose::say(&texts, rng, split),
         }

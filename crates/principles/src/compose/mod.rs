@@ -1,5 +1,6 @@
 //! Endless phrasings of a verifiable principle: frames, names of the quality and irrelevant additions.
 
+mod crowd;
 pub(crate) mod frames;
 mod grammar;
 pub(crate) mod nouns;
@@ -8,7 +9,7 @@ mod reword;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use crate::{Direction, Measure, phrasings};
+use crate::{Direction, Measure, Quality, phrasings};
 
 /// Which half of the phrasings to draw from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -18,14 +19,20 @@ pub enum Split {
     Train,
     /// Those kept for evaluation; training never produces one.
     HeldOut,
+    /// Those that a crowd wrote for evaluation, without knowing the others; training never produces one. Of a quality for
+    /// which nobody wrote any, those that are held out.
+    Unseen,
 }
 
 /// Share of phrases for evaluation that are hand-written rather than composed.
 const HAND_WRITTEN: f64 = 0.5;
-/// The same for training: less, since few sentences repeated often are learned by heart.
-const HAND_WRITTEN_IN_TRAINING: f64 = 0.35;
-/// Share of composed phrases for training that are put together from parts, not from a frame.
-const FROM_PARTS: f64 = 0.6;
+/// Where phrases for training come from, each bound the end of a share: wordings that a crowd wrote for the quality, and
+/// those it wrote around a noun; hand-written ones, few, since few sentences repeated often are learned by heart; those
+/// put together from parts. The rest are frames.
+const BY_CROWD: f64 = 0.36;
+const AROUND_NOUN: f64 = 0.58;
+const HAND_WRITTEN_IN_TRAINING: f64 = 0.7;
+const FROM_PARTS: f64 = 0.86;
 /// Share of phrases with an irrelevant addition.
 const ADDITION: f64 = 0.3;
 /// Share of phrases wholly in lower case.
@@ -65,8 +72,8 @@ const HELD_OUT_ADDITIONS: &[&str] = &[
     "Whether a reply is true is not your concern here.",
 ];
 
-/// A random way to say a principle: a hand-written phrasing (half of the time for evaluation, less for
-/// training) or a composed one, sometimes with an irrelevant sentence before or after it, in lower case, or without its full stop.
+/// A random way to say a principle: hand-written (half of the time where it is held out), composed or by a crowd,
+/// sometimes with an irrelevant sentence before or after it, in lower case, or without its full stop.
 ///
 /// The same generator state gives the same phrase. [`Split::Train`] never yields a held-out phrasing or
 /// frame.
@@ -79,21 +86,39 @@ const HELD_OUT_ADDITIONS: &[&str] = &[
 /// assert!(!text.is_empty());
 /// ```
 pub fn phrase(measure: Measure, direction: Direction, rng: &mut impl Rng, split: Split) -> String {
-    let share = match split {
-        Split::Train => HAND_WRITTEN_IN_TRAINING,
-        Split::HeldOut => HAND_WRITTEN,
-    };
-    let core = if rng.random_bool(share) {
-        pick(&hand_written(measure, direction, split), rng).to_owned()
-    } else {
-        let noun = pick(&nouns::nouns(measure), rng);
-        if split == Split::Train && rng.random_bool(FROM_PARTS) {
-            from_parts(noun, in_every_text(measure), direction, rng)
-        } else {
-            frames::fill(pick(&frames_of(measure, split), rng), noun, direction)
+    let core = match split {
+        Split::Train => for_training(measure, direction, rng),
+        Split::Unseen if !crowd::unseen(measure.id(), direction).is_empty() => {
+            return pick(crowd::unseen(measure.id(), direction), rng).to_owned();
+        }
+        Split::HeldOut | Split::Unseen => {
+            if rng.random_bool(HAND_WRITTEN) {
+                pick(&hand_written(measure, direction, split), rng).to_owned()
+            } else {
+                let noun = pick(&nouns::nouns(measure), rng);
+                frames::fill(pick(&frames_of(measure, split), rng), noun, direction)
+            }
         }
     };
     decorate(core, rng, split)
+}
+
+/// A phrase for training, from any of the places that have some.
+fn for_training(measure: Measure, direction: Direction, rng: &mut impl Rng) -> String {
+    let noun = pick(&nouns::nouns(measure), rng);
+    let by_crowd = crowd::for_training(measure.id(), direction);
+    let draw: f64 = rng.random();
+    if draw < BY_CROWD && !by_crowd.is_empty() {
+        pick(by_crowd, rng).to_owned()
+    } else if draw < AROUND_NOUN && noun.counted {
+        upper_first(&crowd::around(noun, direction, |texts| pick(texts, rng)))
+    } else if draw < HAND_WRITTEN_IN_TRAINING {
+        pick(&hand_written(measure, direction, Split::Train), rng).to_owned()
+    } else if draw < FROM_PARTS {
+        from_parts(noun, in_every_text(measure), direction, rng)
+    } else {
+        frames::fill(pick(&frames_of(measure, Split::Train), rng), noun, direction)
+    }
 }
 
 /// One of the texts, decorated as [`phrase`] decorates.
@@ -106,7 +131,7 @@ pub(crate) fn say(texts: &[String], rng: &mut impl Rng, split: Split) -> String 
 
 /// The hand-written phrasings of one half.
 fn hand_written(measure: Measure, direction: Direction, split: Split) -> Vec<&'static str> {
-    let held_out = split == Split::HeldOut;
+    let held_out = split != Split::Train;
     phrasings(measure, direction)
         .iter()
         .filter(|p| p.held_out == held_out)
@@ -118,7 +143,7 @@ fn hand_written(measure: Measure, direction: Direction, split: Split) -> Vec<&'s
 fn frames_of(measure: Measure, split: Split) -> Vec<&'static str> {
     let all = match split {
         Split::Train => frames::TRAIN,
-        Split::HeldOut => frames::HELD_OUT,
+        Split::HeldOut | Split::Unseen => frames::HELD_OUT,
     };
     let everywhere = in_every_text(measure);
     all.iter()
@@ -144,29 +169,37 @@ fn from_parts(noun: nouns::Noun, in_every_text: bool, wanted: Direction, rng: &m
     upper_first(&grammar.wording(wanted)) + "."
 }
 
-/// A way to say an amount of a quality that has no hand-written phrasings: one of `texts`, or one put together.
+/// A way to say an amount of a quality that has no hand-written phrasings, for training: one of `texts`, or another.
 pub(crate) fn say_amount(
-    noun: nouns::Noun,
+    quality: Quality,
     wanted: Direction,
     texts: &[String],
     rng: &mut impl Rng,
 ) -> String {
-    if rng.random_bool(FROM_PARTS) {
-        let core = from_parts(noun, true, wanted, rng);
-        return decorate(core, rng, Split::Train);
-    }
-    say(texts, rng, Split::Train)
+    let noun = quality.noun();
+    let by_crowd = crowd::for_training(quality.id(), wanted);
+    let draw: f64 = rng.random();
+    let core = if draw < BY_CROWD && !by_crowd.is_empty() {
+        pick(by_crowd, rng).to_owned()
+    } else if draw < AROUND_NOUN && noun.counted {
+        upper_first(&crowd::around(noun, wanted, |texts| pick(texts, rng)))
+    } else if draw < FROM_PARTS {
+        from_parts(noun, true, wanted, rng)
+    } else {
+        return say(texts, rng, Split::Train);
+    };
+    decorate(core, rng, Split::Train)
 }
 
 /// Adds what changes nothing.
 fn decorate(core: String, rng: &mut impl Rng, split: Split) -> String {
     let additions = match split {
         Split::Train => ADDITIONS,
-        Split::HeldOut => HELD_OUT_ADDITIONS,
+        Split::HeldOut | Split::Unseen => HELD_OUT_ADDITIONS,
     };
     let mut text = match split {
         Split::Train => reword::reword(&core, rng),
-        Split::HeldOut => core,
+        Split::HeldOut | Split::Unseen => core,
     };
     if rng.random_bool(ADDITION) {
         let addition = pick(additions, rng);

@@ -164,7 +164,7 @@ impl Principle {
         if let Some((measure, direction)) = self.measure() {
             return compose::phrase(measure, direction, rng, split);
         }
-        let held_out = split == Split::HeldOut && self.rule.is_some();
+        let held_out = split != Split::Train && self.rule.is_some();
         let texts: Vec<String> = self
             .wordings()
             .into_iter()
