@@ -26,20 +26,13 @@ pub fn to_name(profile: &Profile, principle: &str, prompt: &str) -> Vec<Message>
     )
 }
 
-/// The chat of the second step: how much does one text have of what is `asked` for?
-pub fn to_read(profile: &Profile, asked: &str, text: &str) -> Vec<Message> {
-    let label = Mask::identity(1).label(0);
-    chat(
-        profile,
-        in_pieces(asked, "", [(label, Some(text))], profile.piece_words.get()),
-    )
-}
-
-/// The chat of the last step: what follows from notes on so many responses?
-pub fn to_conclude(profile: &Profile, asked: &str, responses: usize) -> Vec<Message> {
+/// The chat of the steps after it, in which the principle is what is `asked` for and nothing else: of the responses their
+/// labels alone, since the reply is [given](crate::Given) the text. To read a text out that also stands in the prompt,
+/// every word of it would seem to have been said before.
+pub fn to_note(profile: &Profile, asked: &str, responses: usize) -> Vec<Message> {
     let mask = Mask::identity(responses);
-    let empty = (0..responses).map(|position| (mask.label(position), None));
-    chat(profile, in_pieces(asked, "", empty, profile.piece_words.get()))
+    let labels = (0..responses).map(|position| (mask.label(position), None));
+    chat(profile, in_pieces(asked, "", labels, profile.piece_words.get()))
 }
 
 /// What one sample of a request has come to before it is concluded.
@@ -162,11 +155,11 @@ impl Apart<'_> {
             .collect();
         given[0].text.insert_str(0, &format!("{OPENING}{asked}\n"));
         given.push(Given::open(TOTAL, "\n"));
-        self.step(job, to_read(self.profile, asked.trim(), text), given)
+        self.step(job, to_note(self.profile, asked.trim(), 1), given)
     }
 
     fn concluding(&self, notes: &Notes, mask: &Mask, sample: usize) -> GenerateJob {
-        let messages = to_conclude(self.profile, notes.asked.trim(), mask.len());
+        let messages = to_note(self.profile, notes.asked.trim(), mask.len());
         let given = vec![Given::closed(notes.summary(mask))];
         let mut job = self.step(&self.samples[sample], messages, given);
         if let Some(form) = &mut job.form {

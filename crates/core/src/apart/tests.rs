@@ -100,8 +100,8 @@ fn a_request_is_named_read_and_concluded() {
         asked,
         [
             "Principle: Spare the commas.\nPrompt: Why?\nPrinciple: Spare the commas.",
-            "Principle: fewer commas.\nPrompt: \nmodel-1: ⟦1a⟧ One, two,⟦1b⟧ three\nPrinciple: fewer commas.",
-            "Principle: fewer commas.\nPrompt: \nmodel-1: ⟦1a⟧ None here\nPrinciple: fewer commas.",
+            "Principle: fewer commas.\nPrompt: \nmodel-1: \nPrinciple: fewer commas.",
+            "Principle: fewer commas.\nPrompt: \nmodel-1: \nPrinciple: fewer commas.",
             "Principle: fewer commas.\nPrompt: \nmodel-1: \nmodel-2: \nPrinciple: fewer commas.",
         ]
     );

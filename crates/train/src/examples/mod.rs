@@ -51,7 +51,7 @@ pub enum Kind {
     Piece,
     /// How much of it the response has up to the end of a piece.
     Running,
-    /// An amount that is given, not taught: it has no weight in the loss.
+    /// A text or an amount that is given, not taught: it has no weight in the loss.
     Given,
     /// The ends of what the scores follow from.
     Range,
@@ -281,9 +281,8 @@ impl Maker<'_> {
         let (_, texts) = self.texts(rng, stage, 1, &distinct(rule));
         let mut reply = Reply::thinking();
         let asked = reply.put_plainly(rule);
-        reply.counted(&distinct(rule), &texts, piece_words);
-        let profile = self.in_pieces_of(piece_words);
-        reply.end().behind(apart::to_read(&profile, &asked, &texts[0]))
+        reply.counted_as_given(&distinct(rule), &texts[0], piece_words);
+        reply.end().behind(apart::to_note(self.profile, &asked, 1))
     }
 
     /// The last step.
@@ -309,14 +308,13 @@ impl Maker<'_> {
             .map(|row| goals.iter().map(|goal| row[at(goal)]).collect())
             .collect();
         let reply = reply.verdict(rule, &amounts);
-        reply.behind(apart::to_conclude(self.profile, &asked, count))
+        reply.behind(apart::to_note(self.profile, &asked, count))
     }
 
     fn measure(&self, rng: &mut ChaCha8Rng, stage: &Stage) -> Example {
         let mut trained = trained().to_vec();
         trained.shuffle(rng);
-        let count = rng.random_range(stage.responses.0..=stage.responses.1);
-        let (prompt, texts) = self.texts(rng, stage, count, &trained[..1]);
+        let (_, texts) = self.texts(rng, stage, 1, &trained[..1]);
         // What was drawn for, then qualities that the texts show before those that they lack.
         trained[1..].sort_by_key(|q| texts.iter().all(|t| q.measure(t) == 0.0));
         trained.truncate(rng.random_range(stage.qualities.0..=stage.qualities.1));
@@ -324,14 +322,9 @@ impl Maker<'_> {
         let names: Vec<String> = trained.iter().map(|q| reply::name(*q)).collect();
         let piece_words = self.piece_words(rng, stage);
         let mut reply = Reply::thinking();
-        reply.counted(&trained, &texts, piece_words);
-        let material = Material {
-            principle: format!("Measure {}.", names.join(", ")),
-            prompt,
-            texts,
-            piece_words,
-        };
-        self.finish(material, reply.end())
+        reply.counted_as_given(&trained, &texts[0], piece_words);
+        let asked = format!("Measure {}.", names.join(", "));
+        reply.end().behind(apart::to_note(self.profile, &asked, 1))
     }
 
     /// A prompt and so many texts, each drawn for one of `qualities`.

@@ -74,6 +74,15 @@ impl Reply {
     /// Read out, a piece stands right before its amounts. Found by its mark alone, in the prompt, it is not learned: a model
     /// of this size then writes what is likeliest of any piece.
     pub(super) fn counted(&mut self, qualities: &[Quality], texts: &[String], piece_words: usize) {
+        self.read(qualities, texts, piece_words, Kind::Echo);
+    }
+
+    /// As [`counted`](Self::counted), where the text is given to whoever counts, and not taught.
+    pub(super) fn counted_as_given(&mut self, qualities: &[Quality], text: &str, piece_words: usize) {
+        self.read(qualities, &[text.to_owned()], piece_words, Kind::Given);
+    }
+
+    fn read(&mut self, qualities: &[Quality], texts: &[String], piece_words: usize, echo: Kind) {
         for (position, text) in texts.iter().enumerate() {
             let amounts: Vec<Amounts> = qualities
                 .iter()
@@ -81,11 +90,11 @@ impl Reply {
                 .collect();
             self.text.push_str(&format!("\nmodel-{}: ", position + 1));
             for (piece, words) in pieces(text, piece_words).into_iter().enumerate() {
-                self.mark(&mark(position, piece), Kind::Echo);
+                self.mark(&mark(position, piece), echo);
                 if piece == 0 {
                     self.text.push(' ');
                 }
-                self.mark(words, Kind::Echo);
+                self.mark(words, echo);
                 self.text.push_str(" [");
                 for (at, (quality, amounts)) in qualities.iter().zip(&amounts).enumerate() {
                     self.text.push_str(if at > 0 { ", " } else { "" });
