@@ -24,6 +24,7 @@ mod hub;
 mod hub_cache;
 mod hub_files;
 mod key;
+mod names;
 mod permits;
 mod pool;
 mod reply;
