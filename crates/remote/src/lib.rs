@@ -35,9 +35,10 @@ mod transfer;
 
 pub use address::{Address, AddressError};
 pub use error::RemoteError;
+pub use health::Circuit;
 pub use hub::{Hub, HubError, ModelId, Progress, Pulled};
 pub use hub_cache::CacheEntry;
 pub use key::{ApiKey, Keys};
-pub use pool::{Pool, Settings};
+pub use pool::{Backend, Pool, Settings};
 pub use scalar::{Scalar, ScalarApi, ScalarInput, ScalarReply};
 pub use transfer::sha256;
