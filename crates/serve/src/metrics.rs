@@ -76,10 +76,40 @@ pub struct Metrics {
     verdicts: Mutex<BTreeMap<&'static str, u64>>,
     groups: Mutex<BTreeMap<&'static str, u64>>,
     neutral: Mutex<BTreeMap<String, u64>>,
+    unmasked: AtomicU64,
     members: AtomicU64,
     repairs: AtomicU64,
     prompt_tokens: AtomicU64,
     completion_tokens: AtomicU64,
+}
+
+/// What is remembered of verdicts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Remembered {
+    /// Verdicts that were there.
+    pub hits: u64,
+    /// Verdicts that were not.
+    pub misses: u64,
+    /// Replies that are kept.
+    pub entries: u64,
+    /// What they take.
+    pub bytes: u64,
+}
+
+impl Remembered {
+    /// Its lines.
+    pub(crate) fn text(&self) -> String {
+        [
+            ("hits_total", "counter", self.hits),
+            ("misses_total", "counter", self.misses),
+            ("entries", "gauge", self.entries),
+            ("bytes", "gauge", self.bytes),
+        ]
+        .map(|(name, kind, value)| {
+            format!("# TYPE rewardanything_cache_{name} {kind}\nrewardanything_cache_{name} {value}\n")
+        })
+        .concat()
+    }
 }
 
 /// Numbers that are as they are right now.
@@ -137,6 +167,11 @@ impl Metrics {
     /// Adds a neutral answer that stands for a missing verdict, by the kind of what went wrong.
     pub fn neutral(&self, kind: &str) {
         *lock(&self.neutral).entry(kind.to_owned()).or_default() += 1;
+    }
+
+    /// Adds a request that was judged under masks although it asked for none.
+    pub fn unmasked(&self) {
+        self.unmasked.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All of it in the text format of Prometheus, `extra` lines at the end.
@@ -211,6 +246,11 @@ impl Metrics {
                 "rewardanything_repairs_total",
                 &self.repairs,
                 "Mended faults of replies.",
+            ),
+            (
+                "rewardanything_unmasked_requests_total",
+                &self.unmasked,
+                "Requests that asked for no masks, and were judged under masks.",
             ),
         ];
         for (name, count, help) in counters {
