@@ -76,7 +76,6 @@ pub struct Metrics {
     verdicts: Mutex<BTreeMap<&'static str, u64>>,
     groups: Mutex<BTreeMap<&'static str, u64>>,
     neutral: Mutex<BTreeMap<String, u64>>,
-    unmasked: AtomicU64,
     members: AtomicU64,
     repairs: AtomicU64,
     prompt_tokens: AtomicU64,
@@ -169,11 +168,6 @@ impl Metrics {
         *lock(&self.neutral).entry(kind.to_owned()).or_default() += 1;
     }
 
-    /// Adds a request that was judged under masks although it asked for none.
-    pub fn unmasked(&self) {
-        self.unmasked.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// All of it in the text format of Prometheus, `extra` lines at the end.
     pub fn text(&self, now: Gauges, extra: &str) -> String {
         let mut out = String::new();
@@ -246,11 +240,6 @@ impl Metrics {
                 "rewardanything_repairs_total",
                 &self.repairs,
                 "Mended faults of replies.",
-            ),
-            (
-                "rewardanything_unmasked_requests_total",
-                &self.unmasked,
-                "Requests that asked for no masks, and were judged under masks.",
             ),
         ];
         for (name, count, help) in counters {

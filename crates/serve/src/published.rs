@@ -3,7 +3,7 @@
 //! Three things differ on purpose. A reply that is no verdict is an error here (502, with the reason), or the neutral
 //! verdict where [`Settings::neutral`](crate::Settings::neutral) says so; never an empty one that looks like success.
 //! Nothing of what a caller sends decides which server is asked or which file is written. And names are always masked:
-//! a request that asks for none has a note beside its verdict.
+//! a request that asks for none is refused, rather than judged as it did not ask to be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,16 +34,16 @@ use crate::store::jobs::{self as table, State as Stand};
 const NEUTRAL: u64 = 3;
 
 /// What is said of a request whose names were to be shown to the judge.
-const MASKED: &str = "mask_responses: false is not served; the judge saw masked names, as with true";
+const MASKED: &str = "mask_responses: expected true, got false; the judge never sees the names of responses";
 
 /// `POST /api/rewardanything`.
 pub(crate) async fn one(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let (request, masked) = match request(&body) {
-        Ok(read) => read,
+    let request = match request(&body) {
+        Ok(request) => request,
         Err(why) => return detail(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
     match verdict(&app, request, WhenFull::Refuse).await {
-        Ok(verdict) => Json(noted(&app, verdict, masked)).into_response(),
+        Ok(verdict) => Json(verdict).into_response(),
         Err(failure) => detail(status_of(&failure.kind), reason(&failure)),
     }
 }
@@ -71,20 +71,22 @@ pub(crate) async fn batch(
     }
 }
 
-/// A request, and whether its names may be masked, as they are.
-fn request(body: &[u8]) -> Result<(JudgeRequest, bool), String> {
+/// A request whose names may be masked.
+fn request(body: &[u8]) -> Result<JudgeRequest, String> {
     #[derive(Deserialize)]
     struct Masks {
         mask_responses: Option<Value>,
     }
     let request = Ask::read(body).and_then(|item| item.request)?;
     let masks = serde_json::from_slice::<Masks>(body).ok();
-    let masked = masks.and_then(|masks| masks.mask_responses) != Some(Value::Bool(false));
-    Ok((request, masked))
+    if masks.and_then(|masks| masks.mask_responses) == Some(Value::Bool(false)) {
+        return Err(MASKED.to_owned());
+    }
+    Ok(request)
 }
 
 /// Reads an array of requests.
-fn requests(body: &[u8]) -> Result<Vec<(JudgeRequest, bool)>, String> {
+fn requests(body: &[u8]) -> Result<Vec<JudgeRequest>, String> {
     raw(body)?
         .into_iter()
         .enumerate()
@@ -97,13 +99,10 @@ fn raw(body: &[u8]) -> Result<Vec<&RawValue>, String> {
 }
 
 /// All verdicts, in the order of the requests, or the first failure.
-async fn all(app: &Arc<App>, requests: Vec<(JudgeRequest, bool)>) -> Result<Vec<Value>, (usize, Failure)> {
+async fn all(app: &Arc<App>, requests: Vec<JudgeRequest>) -> Result<Vec<Value>, (usize, Failure)> {
     let mut verdicts = Vec::with_capacity(requests.len());
     let mut answers = stream::iter(requests)
-        .map(|(request, masked)| async move {
-            let verdict = verdict(app, request, WhenFull::Wait).await?;
-            Ok::<_, Failure>(noted(app, verdict, masked))
-        })
+        .map(|request| verdict(app, request, WhenFull::Wait))
         .buffered(app.judging.slots());
     let mut failed = None;
     while let Some(answer) = answers.next().await {
@@ -117,16 +116,6 @@ async fn all(app: &Arc<App>, requests: Vec<(JudgeRequest, bool)>) -> Result<Vec<
         }
     }
     failed.map_or(Ok(verdicts), Err)
-}
-
-/// A verdict that says so where its request was to be judged without masks. The published client keeps the whole reply
-/// beside the verdict.
-fn noted(app: &App, mut verdict: Value, masked: bool) -> Value {
-    if !masked {
-        app.metrics.unmasked();
-        verdict["notes"] = json!([MASKED]);
-    }
-    verdict
 }
 
 /// `{"thoughts", "results": {"scores", "best-to-worst"}}`.
@@ -198,8 +187,8 @@ pub(crate) async fn submit(
         Err(error) => return detail(StatusCode::UNPROCESSABLE_ENTITY, format!("not a job: {error}")),
     };
     let text = submission.requests.get().as_bytes();
-    let (items, read) = match raw(text).and_then(|items| Ok((items, requests(text)?))) {
-        Ok(read) => read,
+    let items = match raw(text).and_then(|items| requests(text).map(|_| items)) {
+        Ok(items) => items,
         Err(why) => return detail(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
     if items.is_empty() {
@@ -216,14 +205,11 @@ pub(crate) async fn submit(
         Ok(None) => jobs::routes::full().into_response(),
         Ok(Some((job, _))) => {
             app.rates.owe(caller, count - 1);
-            let mut ignored: Vec<&str> = rest
+            let ignored: Vec<&str> = rest
                 .iter()
                 .filter(|(key, value)| *key != "requests" && !value.is_null())
                 .map(|(key, _)| key.as_str())
                 .collect();
-            if read.iter().any(|(_, masked)| !masked) {
-                ignored.push("mask_responses");
-            }
             Json(json!({
                 "batch_request_id": job.id,
                 "requests": count,
@@ -272,10 +258,8 @@ fn verdicts(app: &App, number: u64) -> Result<Result<Vec<Value>, String>, StoreE
                 .map_err(|error| StoreError::Failed(format!("not a record: {error}")))?;
             let item = table::item(store, (number, place))?.unwrap_or_default();
             // It was read when it was handed in.
-            let verdict = request(&item).and_then(|(request, masked)| {
-                let verdict = of_record(app, record, names(&request)).map_err(|why| reason(&why))?;
-                Ok(noted(app, verdict, masked))
-            });
+            let verdict = request(&item)
+                .and_then(|request| of_record(app, record, names(&request)).map_err(|why| reason(&why)));
             match verdict {
                 Ok(verdict) => verdicts.push(verdict),
                 Err(why) => return Ok(Err(format!("request {place}: {why}"))),

@@ -356,28 +356,24 @@ fn a_token_that_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[test]
-fn who_wants_no_masks_is_told_that_there_are_masks() {
+fn who_wants_no_masks_is_refused() {
     let server = Server::start(by_number(), Settings::default());
     let ask = |masks: Value| json!({"principle": "p", "prompt": "q", "responses": {"a": "2", "b": "4"}, "mask_responses": masks});
-    let verdict = server
-        .post("/api/rewardanything", &ask(json!(false)).to_string())
-        .ok();
-    let note = verdict["notes"][0].as_str().unwrap();
-    assert!(note.contains("mask_responses"), "{note}");
-    assert_eq!(verdict["results"]["scores"], json!({"a": 2, "b": 4}));
-    let plain = server
-        .post("/api/rewardanything", &ask(json!(true)).to_string())
-        .ok();
-    assert_eq!(plain.get("notes"), None);
-    let both = json!([ask(json!(true)), ask(json!(false))]);
-    let verdicts = server.post("/api/rewardanything_batch", &both.to_string()).ok();
-    assert!(verdicts[0].get("notes").is_none() && verdicts[1]["notes"].is_array());
-    let job = server
-        .post("/api/batch_request", &json!({"requests": both}).to_string())
-        .ok();
-    assert_eq!(job["ignored"], json!(["mask_responses"]));
-    let path = format!("/api/batch_request/{}", job["batch_request_id"].as_str().unwrap());
-    let verdicts = server.get(&path).ok();
-    assert!(verdicts[0].get("notes").is_none() && verdicts[1]["notes"].is_array());
-    assert_eq!(metric(&server, "unmasked_requests_total"), 3);
+    let check = |path: &str, body: Value, status: u16| {
+        let reply = server.post(path, &body.to_string());
+        assert_eq!(reply.status, status, "{path} {body}: {}", reply.body);
+        let says = reply.body.contains("mask_responses: expected true");
+        assert_eq!(says, status == 422, "{}", reply.body);
+    };
+    for (masks, status) in [(true.into(), 200), (false.into(), 422), (Value::Null, 200)] {
+        check("/api/rewardanything", ask(masks), status);
+    }
+    let both = json!([ask(true.into()), ask(false.into())]);
+    check("/api/rewardanything_batch", both.clone(), 422);
+    check("/api/batch_request", json!({ "requests": both }), 422);
+    assert_eq!(
+        server.get("/v1/jobs").ok()["jobs"],
+        json!([]),
+        "nothing was taken in"
+    );
 }
