@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase as _, WriteTransaction};
@@ -200,10 +200,11 @@ fn ended() -> StoreError {
 
 /// The writing thread, until nobody can order any more.
 fn write(database: &Database, orders: &Receiver<Order>, fails: &AtomicBool) {
-    let mut off_disk = false;
+    // Since when something is not on the disk.
+    let mut off_disk: Option<Instant> = None;
     loop {
-        let first = if off_disk {
-            match orders.recv_timeout(SYNC) {
+        let first = if let Some(since) = off_disk {
+            match orders.recv_timeout(SYNC.saturating_sub(since.elapsed())) {
                 Ok(order) => Some(order),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -221,9 +222,16 @@ fn write(database: &Database, orders: &Receiver<Order>, fails: &AtomicBool) {
             .chain(waiting)
             .map(|order| (order.change, order.told))
             .unzip();
-        let hard = changes.is_empty() || told.iter().any(Option::is_some);
+        // However fast soft changes come, they do not keep each other off the disk, where pages that are of no use any
+        // more become free.
+        let due = off_disk.is_some_and(|since| since.elapsed() >= SYNC);
+        let hard = due || changes.is_empty() || told.iter().any(Option::is_some);
         let outcome = commit(database, changes, hard);
-        off_disk = !hard && outcome.is_ok();
+        off_disk = if hard || outcome.is_err() {
+            None
+        } else {
+            off_disk.or_else(|| Some(Instant::now()))
+        };
         fails.store(outcome.is_err(), Ordering::Relaxed);
         for tell in told.into_iter().flatten() {
             tell(outcome.clone());

@@ -158,3 +158,24 @@ fn a_change_that_fails_takes_nothing_along_and_is_told() {
     assert!(!store.fails() && found(&store, "b").is_some());
     assert!(Store::open(Path::new("/nowhere/at/all")).is_err());
 }
+
+/// A copy of the file is what a kill would leave of it.
+#[test]
+fn soft_changes_do_not_keep_each_other_off_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = Store::open(&path).unwrap();
+    let began = Instant::now();
+    let mut count = 0_u64;
+    while began.elapsed() < SYNC + SYNC / 2 {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&count.to_le_bytes());
+        store.write_softly(move |tx| verdicts::keep(tx, &[(key, vec![1])], &[], 1 << 20));
+        count += 1;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let copy = folder.path().join("copy");
+    std::fs::copy(&path, &copy).unwrap();
+    let left = Store::open(&copy).unwrap().read(verdicts::size).unwrap().0;
+    assert!(left > 0 && left <= count, "{left} of {count}");
+}
