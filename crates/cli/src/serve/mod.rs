@@ -79,6 +79,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
     if args.store.is_some() {
         // On a disk there is room, and what is too old goes by itself.
         settings.jobs.most = usize::MAX;
+        settings.jobs.bytes = u64::MAX;
     }
     settings.cache = remembering(&args, &speaker)?;
     let around = Host {

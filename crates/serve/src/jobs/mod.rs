@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use crate::app::App;
 use crate::judging::WhenFull;
 use crate::native::{Record, record_of};
-use crate::store::jobs::{self as table, Job, Line, State, Submitted};
+use crate::store::jobs::{self as table, Job, Line, Room, State, Submitted};
 use crate::store::{Store, StoreError};
 
 /// How long a task waits before it tries a store again that failed.
@@ -35,15 +35,18 @@ pub struct JobSettings {
     pub most: usize,
     /// Jobs that may run at a time.
     pub running: usize,
+    /// The most bytes of the items of all jobs that are kept; of those that have ended, the oldest go first.
+    pub bytes: u64,
 }
 
 impl Default for JobSettings {
-    /// A week, 1,024 of them, 256 at a time.
+    /// A week, 1,024 of them, 256 at a time, and a gibibyte of items.
     fn default() -> Self {
         Self {
             keep: Duration::from_secs(7 * 86_400),
             most: 1_024,
             running: 256,
+            bytes: 1 << 30,
         }
     }
 }
@@ -161,6 +164,7 @@ pub(crate) async fn submit(app: &Arc<App>, handed: Handed) -> Result<Option<(Job
         key: handed.key,
         state: State::Running,
         items: handed.items.len() as u64,
+        bytes: handed.items.iter().map(|item| item.len() as u64).sum(),
         judged: 0,
         failed: 0,
         created: now(app),
@@ -168,11 +172,15 @@ pub(crate) async fn submit(app: &Arc<App>, handed: Handed) -> Result<Option<(Job
         model: app.model().to_owned(),
         published: handed.published,
     };
-    let (new, most) = (job.clone(), app.jobs.settings.running);
+    let (new, settings) = (job.clone(), app.jobs.settings);
+    let room = Room {
+        running: settings.running,
+        bytes: settings.bytes,
+    };
     let write = app
         .jobs
         .store
-        .write(move |store| table::submit(store, &new, &handed.items, most));
+        .write(move |store| table::submit(store, &new, &handed.items, room));
     Ok(match write.await? {
         Submitted::New(number) => {
             start(app, number);

@@ -42,6 +42,9 @@ pub(crate) struct Job {
     pub(crate) key: Option<String>,
     pub(crate) state: State,
     pub(crate) items: u64,
+    /// What its items take.
+    #[serde(default)]
+    pub(crate) bytes: u64,
     /// Items that have a record.
     pub(crate) judged: u64,
     /// Records without a verdict.
@@ -101,12 +104,21 @@ pub(crate) enum Submitted {
     Full,
 }
 
-/// Takes a job in, unless its key is known or `most` are running.
+/// How much is taken in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Jobs that run at a time.
+    pub(crate) running: usize,
+    /// Bytes of the items of all jobs.
+    pub(crate) bytes: u64,
+}
+
+/// Takes a job in, unless its key is known or there is no room. For its bytes, the jobs that ended go, the oldest first.
 pub(crate) fn submit(
     transaction: &WriteTransaction,
     job: &Job,
     items: &[Vec<u8>],
-    most: usize,
+    room: Room,
 ) -> Result<Submitted, StoreError> {
     if let Some(key) = &job.key
         && let Some(known) = number(transaction, BY_KEY, key)?
@@ -114,17 +126,32 @@ pub(crate) fn submit(
     {
         return Ok(Submitted::Known(known));
     }
+    let mut ended = Vec::new();
     {
         let jobs = transaction.open_table(JOBS).map_err(StoreError::of)?;
         let mut running = 0;
+        let mut bytes = job.bytes;
         for entry in jobs.iter().map_err(StoreError::of)? {
-            let (_, bytes) = entry.map_err(StoreError::of)?;
-            running += usize::from(parsed(bytes.value())?.state == State::Running);
+            let (number, found) = entry.map_err(StoreError::of)?;
+            let found = parsed(found.value())?;
+            bytes += found.bytes;
+            if found.state == State::Running {
+                running += 1;
+            } else {
+                ended.push((number.value(), found));
+            }
         }
-        if running >= most {
+        let mut gone = 0;
+        while bytes > room.bytes && gone < ended.len() {
+            bytes -= ended[gone].1.bytes;
+            gone += 1;
+        }
+        if running >= room.running || bytes > room.bytes {
             return Ok(Submitted::Full);
         }
+        ended.truncate(gone);
     }
+    forget(transaction, &ended)?;
     // Not that of a job which is gone: a record of it may still be on its way.
     let next = number(transaction, NEXT, "")?.unwrap_or(0);
     put(transaction, next, job)?;

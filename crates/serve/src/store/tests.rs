@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::jobs::{self, Job, Line, State, Submitted};
+use super::jobs::{self, Job, Line, Room, State, Submitted};
 use super::*;
 
 fn job(id: &str, key: Option<&str>, items: u64) -> Job {
@@ -9,6 +9,7 @@ fn job(id: &str, key: Option<&str>, items: u64) -> Job {
         key: key.map(str::to_owned),
         state: State::Running,
         items,
+        bytes: 2 * items,
         judged: 0,
         failed: 0,
         created: 5,
@@ -28,7 +29,11 @@ fn now<T: Send + 'static>(
 
 fn submit(store: &Store, job: Job) -> Submitted {
     let items: Vec<Vec<u8>> = (0..job.items).map(|place| vec![b'i', place as u8]).collect();
-    now(store, move |tx| jobs::submit(tx, &job, &items, 2))
+    let room = Room {
+        running: 2,
+        bytes: 10,
+    };
+    now(store, move |tx| jobs::submit(tx, &job, &items, room))
 }
 
 fn finish(store: &Store, at: (u64, u64), text: &str, failed: bool) {
@@ -148,7 +153,8 @@ fn a_change_that_fails_takes_nothing_along_and_is_told() {
     let store = Store::in_memory().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let failed = runtime.block_on(store.write(|tx| {
-        jobs::submit(tx, &job("a", None, 1), &[vec![b'x']], 9)?;
+        let room = Room { running: 9, bytes: 9 };
+        jobs::submit(tx, &job("a", None, 1), &[vec![b'x']], room)?;
         Err::<(), _>(StoreError::Failed("no".to_owned()))
     }));
     assert_eq!(failed, Err(StoreError::Failed("no".to_owned())));
@@ -157,6 +163,32 @@ fn a_change_that_fails_takes_nothing_along_and_is_told() {
     submit(&store, job("b", None, 1));
     assert!(!store.fails() && found(&store, "b").is_some());
     assert!(Store::open(Path::new("/nowhere/at/all")).is_err());
+}
+
+#[test]
+fn the_oldest_that_ended_make_room() {
+    let store = Store::in_memory().unwrap();
+    // Ten bytes, two an item.
+    for (number, id, items) in [(0, "a", 1), (1, "b", 2)] {
+        assert_eq!(submit(&store, job(id, None, items)), Submitted::New(number));
+        for place in 0..items {
+            finish(&store, (number, place), "r", false);
+        }
+    }
+    assert_eq!(submit(&store, job("c", None, 2)), Submitted::New(2));
+    assert!(found(&store, "a").is_some());
+    assert_eq!(submit(&store, job("d", None, 1)), Submitted::New(3));
+    assert_eq!((found(&store, "a"), texts(&store, 0).len()), (None, 0));
+    assert!(found(&store, "b").is_some());
+    now(&store, |tx| jobs::cancel(tx, "d", 7));
+    assert_eq!(submit(&store, job("e", None, 4)), Submitted::Full);
+    assert!(
+        found(&store, "b").is_some(),
+        "nothing goes for what is not taken in"
+    );
+    assert_eq!(submit(&store, job("e", None, 3)), Submitted::New(4));
+    let left = ["b", "c", "d", "e"].map(|id| found(&store, id).is_some());
+    assert_eq!(left, [false, true, false, true]);
 }
 
 /// A copy of the file is what a kill would leave of it.
