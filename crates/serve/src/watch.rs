@@ -38,12 +38,11 @@ pub struct Event<'a> {
 pub type Log = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Lets in who has a token, in the header `Authorization` or, for clients that cannot set one, as `?token=`, and has not
-/// used it too often. Looking is free: what is read with GET costs no verdict.
+/// used it too often. Looking is free, and so is giving something up: GET and DELETE cost no verdict.
 pub(crate) async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     if let Some(caller) = who(&app.settings.tokens, request.headers(), request.uri()) {
-        if request.method() == Method::POST
-            && let Err(wait) = app.rates.take(caller)
-        {
+        let looks = [Method::GET, Method::HEAD, Method::DELETE].contains(request.method());
+        if !looks && let Err(wait) = app.rates.take(caller) {
             return Fault::too_often(wait).into_response();
         }
         request.extensions_mut().insert(caller);

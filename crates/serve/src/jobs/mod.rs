@@ -212,18 +212,18 @@ pub(crate) async fn end(app: &Arc<App>, id: &str) -> Result<Option<Job>, StoreEr
     Ok(ended)
 }
 
-/// Lets a job go on; with `failed`, what has no verdict is judged anew.
-pub(crate) async fn resume(app: &Arc<App>, id: &str, failed: bool) -> Result<Option<Job>, StoreError> {
+/// Lets a job go on; with `failed`, what has no verdict is judged anew. The job, and how many items that is.
+pub(crate) async fn resume(app: &Arc<App>, id: &str, failed: bool) -> Result<Option<(Job, u64)>, StoreError> {
     let (id, model) = (id.to_owned(), app.model().to_owned());
     let write = app
         .jobs
         .store
         .write(move |store| table::resume(store, &id, failed, &model));
-    Ok(write.await?.map(|(job, number)| {
-        if let Some(number) = number {
+    Ok(write.await?.map(|resumed| {
+        if let Some(number) = resumed.number {
             start(app, number);
         }
-        job
+        (resumed.job, resumed.dropped)
     }))
 }
 

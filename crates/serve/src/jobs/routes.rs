@@ -155,10 +155,17 @@ pub(crate) struct Resume {
 /// `POST /v1/jobs/{id}/resume`: goes on with a job that was stopped; `?failed=true` judges anew what has no verdict.
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(Resume { failed }): Query<Resume>,
 ) -> Response {
-    answer(super::resume(&app, &id, failed).await)
+    let resumed = super::resume(&app, &id, failed).await;
+    if let Ok(Some((_, again))) = &resumed {
+        // What was never judged is owed since it was handed in.
+        let again = usize::try_from(*again).unwrap_or(usize::MAX);
+        app.rates.owe(caller, again.saturating_sub(1));
+    }
+    answer(resumed.map(|resumed| resumed.map(|(job, _)| job)))
 }
 
 /// `GET /v1/jobs/{id}/results`: a line for each item that has a record, in the order of the items: the record, and

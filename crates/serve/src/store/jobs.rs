@@ -214,36 +214,54 @@ pub(crate) fn cancel(transaction: &WriteTransaction, id: &str, now: u64) -> Resu
     Ok(Some(job))
 }
 
-/// Lets a job go on that was cancelled; with `failed`, any job, and records without a verdict are dropped first. Its
-/// number is given where there is something to do.
+/// A job that was let go on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Resumed {
+    pub(crate) job: Job,
+    /// Its number, where there is something to do.
+    pub(crate) number: Option<u64>,
+    /// Records that were dropped, so that their items are judged anew.
+    pub(crate) dropped: u64,
+}
+
+/// Lets a job go on that was cancelled; with `failed`, any job, and records without a verdict are dropped first.
 pub(crate) fn resume(
     transaction: &WriteTransaction,
     id: &str,
     failed: bool,
     model: &str,
-) -> Result<Option<(Job, Option<u64>)>, StoreError> {
+) -> Result<Option<Resumed>, StoreError> {
     let Some(number) = number(transaction, BY_ID, id)? else {
         return Ok(None);
     };
     let Some(mut job) = get(transaction, number)? else {
         return Ok(None);
     };
-    if failed && job.failed > 0 {
+    let dropped = if failed { job.failed } else { 0 };
+    if dropped > 0 {
         let mut results = transaction.open_table(RESULTS).map_err(StoreError::of)?;
         results
             .retain_in((number, 0)..(number + 1, 0), |_, (failed, _)| !failed)
             .map_err(StoreError::of)?;
-        job.judged -= job.failed;
+        job.judged -= dropped;
         job.failed = 0;
     }
     if job.judged == job.items {
-        return Ok(Some((job, None)));
+        return Ok(Some(Resumed {
+            job,
+            number: None,
+            dropped,
+        }));
     }
     job.state = State::Running;
     job.ended = None;
     job.model = model.to_owned();
     put(transaction, number, &job)?;
-    Ok(Some((job, Some(number))))
+    Ok(Some(Resumed {
+        job,
+        number: Some(number),
+        dropped,
+    }))
 }
 
 /// Forgets jobs with all they hold.

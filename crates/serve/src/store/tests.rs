@@ -89,11 +89,10 @@ fn a_job_is_what_it_was_when_the_file_is_opened_again() {
     assert_eq!(done.ended, Some(9));
     assert_eq!(store.read(|tx| jobs::pending(tx, 0)).unwrap(), [0; 0]);
     // What failed is judged anew.
-    let (job, number) = now(&store, |tx| jobs::resume(tx, "a", true, "n")).unwrap();
-    assert_eq!(
-        (job.judged, job.failed, job.model.as_str(), number),
-        (2, 0, "n", Some(0))
-    );
+    let resumed = now(&store, |tx| jobs::resume(tx, "a", true, "n")).unwrap();
+    let job = &resumed.job;
+    assert_eq!((job.judged, job.failed, job.model.as_str()), (2, 0, "n"));
+    assert_eq!((resumed.number, resumed.dropped), (Some(0), 1));
     assert_eq!(store.read(|tx| jobs::pending(tx, 0)).unwrap(), [2]);
 }
 
@@ -116,8 +115,8 @@ fn jobs_stop_go_on_and_are_forgotten() {
         Submitted::New(2),
         "there is room"
     );
-    let (_, number) = now(&store, |tx| jobs::resume(tx, "a", false, "m")).unwrap();
-    assert_eq!(number, Some(0));
+    let resumed = now(&store, |tx| jobs::resume(tx, "a", false, "m")).unwrap();
+    assert_eq!((resumed.number, resumed.dropped), (Some(0), 0));
     assert_eq!(store.read(|tx| jobs::pending(tx, 0)).unwrap(), [0, 1]);
     for (number, place) in [(0, 0), (0, 1), (1, 0)] {
         finish(&store, (number, place), "r", false);

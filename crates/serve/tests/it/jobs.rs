@@ -347,6 +347,16 @@ fn a_token_that_asks_too_often_is_told_when_to_come_back() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((15..=20).contains(&wait), "{wait}");
     ask("second-token", "/v1/judge", &one).ok();
+    // Of the five that the second has left, vLLM's PUT takes one and owes two; then three of four are owed.
+    let turn =
+        |text: &str| format!("<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n{text}<|im_end|>\n");
+    let chats = json!({"input": [turn("1"), turn("2"), turn("3")]}).to_string();
+    let bearer = [("authorization", "Bearer second-token")];
+    let path = "/classify?principle=p";
+    call(server.address, "PUT", path, &bearer, &chats).ok();
+    let pairs = json!({"text_1": ["a", "b", "c", "d"], "text_2": ["1", "2", "3", "4"]}).to_string();
+    ask("second-token", "/score?principle=p", &pairs).ok();
+    assert_eq!(call(server.address, "PUT", path, &bearer, &chats).status, 429);
     let bearer = [("authorization", "Bearer first-token")];
     assert_eq!(
         call(server.address, "GET", "/v1/jobs", &bearer, "").status,
