@@ -230,21 +230,22 @@ pub(crate) async fn resume(app: &Arc<App>, id: &str, failed: bool) -> Result<Opt
 /// Goes on with what an earlier server left, and forgets jobs when their time is over, until it is dropped. A job that
 /// another model began is stopped, since two models' verdicts are not to be mixed unasked; it can be resumed.
 pub(crate) async fn keep(app: Arc<App>) {
-    match app.jobs.store.read(table::list) {
-        Ok(jobs) => {
-            for (number, job) in jobs {
-                if job.state != State::Running {
-                    continue;
-                }
-                if same_model(&job.model, app.model()) {
-                    start(&app, number);
-                } else {
-                    // One that cannot be stopped stays as it is, and nothing works on it.
-                    let _ = end(&app, &job.id).await;
-                }
-            }
+    let left = loop {
+        match app.jobs.store.read(table::list) {
+            Ok(jobs) => break jobs,
+            Err(_) => tokio::time::sleep(AGAIN).await,
         }
-        Err(_) => return,
+    };
+    for (number, job) in left {
+        if job.state != State::Running {
+            continue;
+        }
+        if same_model(&job.model, app.model()) {
+            start(&app, number);
+        } else {
+            // One that cannot be stopped stays as it is, and nothing works on it.
+            let _ = end(&app, &job.id).await;
+        }
     }
     let JobSettings { keep, most, .. } = app.jobs.settings;
     let pause = (keep / 4).clamp(Duration::from_millis(100), Duration::from_secs(600));
