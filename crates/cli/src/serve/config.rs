@@ -45,6 +45,34 @@ struct Jobs {
     keep: Option<String>,
 }
 
+impl File {
+    /// Holds numbers to the ranges that their flags have.
+    fn checked(self) -> Result<Self> {
+        let most = u64::from(u32::MAX);
+        for (name, value, range) in [
+            ("rate-limit", self.rate_limit.map(u64::from), 1..=most),
+            ("slots", self.slots.map(u64::from), 1..=4_096),
+            ("deadline", self.deadline.map(u64::from), 1..=most),
+            ("max-body", self.max_body.map(u64::from), 1..=4_096),
+            (
+                "samples-per-prompt",
+                self.samples_per_prompt.map(u64::from),
+                1..=512,
+            ),
+            ("group-wait", self.group_wait.map(u64::from), 1..=most),
+        ] {
+            if let Some(value) = value {
+                let (least, most) = (range.start(), range.end());
+                ensure!(
+                    range.contains(&value),
+                    "{name}: expected {least} to {most}, got {value}"
+                );
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// The arguments with what the file says where they say nothing.
 ///
 /// # Errors
@@ -64,8 +92,10 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
         }
         return Ok(args);
     }
-    let file: File =
-        toml::from_str(&text).with_context(|| format!("{} is no configuration", path.display()))?;
+    let file = toml::from_str(&text)
+        .map_err(anyhow::Error::from)
+        .and_then(File::checked)
+        .with_context(|| format!("{} is no configuration", path.display()))?;
     if let Some(model) = file.model.filter(|_| !args.given.contains("model")) {
         args.model.model = model;
     }
@@ -233,9 +263,16 @@ mod tests {
         fs::write(&file, "[jobs]\nkeep = '2 weeks'").unwrap();
         let error = format!("{:#}", applied_to(&[]).unwrap_err());
         assert!(error.contains("jobs.keep: expected a number"), "{error}");
-        fs::write(&file, "prot = 7").unwrap();
-        let error = format!("{:#}", applied_to(&[]).unwrap_err());
-        assert!(error.contains("prot"), "{error}");
+        for (text, expect) in [
+            ("prot = 7", "prot"),
+            ("slots = 0", "slots: expected 1 to 4096, got 0"),
+            ("rate-limit = 0", "rate-limit: expected 1"),
+            ("max-body = 5000", "max-body: expected 1 to 4096, got 5000"),
+        ] {
+            fs::write(&file, text).unwrap();
+            let error = format!("{:#}", applied_to(&[]).unwrap_err());
+            assert!(error.contains(expect), "{text}: {error}");
+        }
     }
 
     #[test]
