@@ -73,24 +73,23 @@ impl File {
     }
 }
 
-/// The arguments with what the file says where they say nothing.
+/// The arguments with what the file says where they say nothing, and what is to be told of either.
 ///
 /// # Errors
 /// The file cannot be read, or holds what nobody knows.
-pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
+pub(crate) fn applied(mut args: ServeArgs) -> Result<(ServeArgs, Vec<String>)> {
+    let mut notes = Vec::new();
     if args.base_output_path.is_some() {
-        eprintln!("note: --base-output-path means nothing here: jobs write no files");
+        notes.push("--base-output-path means nothing here: jobs write no files".to_owned());
     }
     let Some(path) = args.config.clone() else {
-        return Ok(args);
+        return Ok((args, notes));
     };
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if text.trim_start().starts_with('{') {
-        let notes = published(&text, &mut args).with_context(|| format!("cannot use {}", path.display()))?;
-        for note in notes {
-            eprintln!("note: {}: {note}", path.display());
-        }
-        return Ok(args);
+        let own = published(&text, &mut args).with_context(|| format!("cannot use {}", path.display()))?;
+        notes.extend(own.iter().map(|note| format!("{}: {note}", path.display())));
+        return Ok((args, notes));
     }
     let file = toml::from_str(&text)
         .map_err(anyhow::Error::from)
@@ -120,7 +119,7 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
     args.principle = args.principle.or(file.principle.map(Text::Typed));
     args.samples_per_prompt = args.samples_per_prompt.or(file.samples_per_prompt);
     args.group_wait = args.group_wait.or(file.group_wait);
-    Ok(args)
+    Ok((args, notes))
 }
 
 /// Takes over what the published package's JSON says, and tells which of its keys mean nothing here.
@@ -241,7 +240,8 @@ mod tests {
             "port = 7\nqueue = 3\nlog = 'off'\nmodel = 'mine'\ntoken-file = 'tokens'",
         )
         .unwrap();
-        let applied_to = |extra: &[&str]| applied(args(&[&["--config", path], extra].concat()));
+        let applied_to =
+            |extra: &[&str]| applied(args(&[&["--config", path], extra].concat())).map(|(args, _)| args);
         let got = applied_to(&["--port", "9"]).unwrap();
         assert_eq!(
             (got.port, got.queue, got.log),

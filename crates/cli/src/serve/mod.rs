@@ -33,12 +33,22 @@ const LOCAL_SLOTS: usize = 64;
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8000;
 
+/// The allocator's own variable: whether it may use large pages.
+#[cfg(target_os = "linux")]
+const PAGES: &str = "MIMALLOC_ALLOW_THP";
+
 /// Runs `serve` until it is told to end.
 ///
 /// # Errors
 /// The model, a file or the address is unusable.
 pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
-    let args = config::applied(args)?;
+    let (args, notes) = config::applied(args)?;
+    if args.model.model.contains("://") {
+        begin_with_small_pages();
+    }
+    for note in notes {
+        eprintln!("note: {note}");
+    }
     let tokens = tokens(args.token_file.as_deref())?;
     let host = args.host.as_deref().unwrap_or(HOST).to_owned();
     let port = args.port.unwrap_or(PORT);
@@ -109,6 +119,29 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         eprintln!("some requests were not answered in time and were dropped");
     }
     Ok(Outcome::of(drained))
+}
+
+/// Begins anew where the allocator may use large pages, which it settles when a process begins: with them each of a
+/// thousand waiting threads takes megabytes to keep a few kilobytes, and most of the time goes into clearing them. A model
+/// in the process has few threads and large arrays, and does better with large pages.
+fn begin_with_small_pages() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt as _;
+        if hub::variable(PAGES).is_some() {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else {
+            return;
+        };
+        let mut words = std::env::args_os();
+        let mut again = std::process::Command::new(program);
+        if let Some(name) = words.next() {
+            again.arg0(name);
+        }
+        // It comes back only where it failed, and then the server is larger than it need be.
+        let _ = again.args(words).env(PAGES, "0").exec();
+    }
 }
 
 /// What is remembered of verdicts, and of whom.

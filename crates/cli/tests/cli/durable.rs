@@ -216,6 +216,14 @@ fn jobs_expire_and_backends_are_watched() {
     let backend = Server::new(judge);
     let mut child = start(port, backend.port, &store, &["--keep", "1s"]);
     wait_until_ready(port);
+    #[cfg(target_os = "linux")]
+    {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it lives");
+        assert!(
+            !status.contains("THP_enabled:\t1"),
+            "its pages are large: {status}"
+        );
+    }
     let (status, job) = ask(port, "POST", "/v1/jobs", &body(0)).expect("it answers");
     assert_eq!(status, 202, "{job}");
     let id = serde_json::from_str::<Value>(&job).expect("JSON")["id"].clone();
