@@ -29,7 +29,6 @@ mod watch;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mimalloc::MiMalloc;
 
 use crate::args::{Cli, Command, DataCommand, ModelCommand};
@@ -57,7 +56,10 @@ impl Outcome {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match Cli::read(std::env::args_os())
+        .unwrap_or_else(|error| error.exit())
+        .command
+    {
         Command::Judge(args) => judge::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Principle(command) => principle::run(&command),

@@ -69,6 +69,14 @@ impl Speaker {
         }
     }
 
+    /// The servers that are asked, where the model is behind URLs.
+    pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
+        match &self.model {
+            Model::Local(_) => None,
+            Model::Remote { pool, .. } => Some(Arc::clone(pool)),
+        }
+    }
+
     /// The judge, for a server to keep.
     pub(crate) fn setup(&self) -> Setup {
         Setup {

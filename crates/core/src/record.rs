@@ -35,6 +35,10 @@ pub struct Record<I> {
     /// What several runs over the request had in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub votes: Option<Tally>,
+    /// The verdict was given before and is remembered; the model was not asked again. What stands as usage is what it
+    /// took then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
 }
 
 /// Several runs over one request. Shares are from 0 to 1, to four places.
@@ -124,6 +128,7 @@ impl<I> Record<I> {
                 agreement: votes.agreement.map(rounded),
                 confidence: votes.confidence.map(rounded),
             }),
+            cached: false,
         }
     }
 
@@ -144,6 +149,7 @@ impl<I> Record<I> {
             seconds: 0.0,
             soft: Map::new(),
             votes: None,
+            cached: false,
         }
     }
 }

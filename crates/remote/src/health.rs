@@ -1,4 +1,10 @@
-//! Which endpoint is asked next. Time is an argument: durations since any fixed moment.
+//! Which endpoint is asked next: the least loaded whose circuit is closed. Time is an argument: durations since any fixed
+//! moment.
+//!
+//! An endpoint that fails is left alone for a while, then asked for its list of models, which costs it nothing. That it
+//! gives one does not mean that it judges: after [`OPEN_AFTER`] failures without an answer between, its circuit is open,
+//! and of the requests that come after the next such list only one is sent on; the others wait for what becomes of it,
+//! or go elsewhere.
 
 use std::time::Duration;
 
@@ -8,15 +14,45 @@ const FIRST: Duration = Duration::from_millis(250);
 /// The longest that an endpoint is left alone for its failures.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// So many failures in a row open the circuit: until then each may be a request's own bad luck.
+const OPEN_AFTER: u32 = 5;
+
+/// What an endpoint is trusted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    /// All requests.
+    Closed,
+    /// None: it failed too often.
+    Open,
+    /// One, to find out whether it is back.
+    HalfOpen,
+}
+
 /// What is known of one endpoint.
 #[derive(Debug, Clone, Default)]
 struct State {
     in_flight: usize,
+    /// Failures since the last answer.
     failures: u32,
+    /// It failed, and has not been found to be there since.
+    suspect: bool,
     /// Nothing is sent before this moment.
     not_before: Duration,
     /// Somebody finds out whether it is back.
     probing: bool,
+    answered: u64,
+    failed: u64,
+    opened: u64,
+}
+
+/// An endpoint's state and counts, to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vitals {
+    pub(crate) circuit: Circuit,
+    pub(crate) in_flight: usize,
+    pub(crate) answered: u64,
+    pub(crate) failed: u64,
+    pub(crate) opened: u64,
 }
 
 /// The endpoints of a pool.
@@ -55,7 +91,7 @@ impl Health {
         let back = turns
             .clone()
             .filter(open)
-            .find(|&index| self.states[index].failures > 0);
+            .find(|&index| self.states[index].suspect);
         if let Some(index) = back {
             self.states[index].probing = true;
             self.states[index].in_flight += 1;
@@ -75,29 +111,72 @@ impl Health {
         Choice::Wait(self.states.iter().map(until).min().unwrap_or(soon))
     }
 
-    /// The endpoint answered sensibly.
+    /// The endpoint answered a request sensibly.
     pub(crate) fn succeeded(&mut self, index: usize) {
         let state = &mut self.states[index];
         state.failures = 0;
+        state.suspect = false;
         state.probing = false;
+        state.answered += 1;
+    }
+
+    /// The endpoint is there again, which is found out before it is trusted with a request; the one who found out sends
+    /// the first.
+    pub(crate) fn is_there(&mut self, index: usize) {
+        let state = &mut self.states[index];
+        state.suspect = false;
+        // With an open circuit the first request is a trial, and the rest wait for its end.
+        state.probing = state.failures >= OPEN_AFTER;
     }
 
     /// The endpoint failed or did not answer. Requests that failed together count once.
     pub(crate) fn failed(&mut self, index: usize, now: Duration) {
         let state = &mut self.states[index];
+        state.failed += 1;
         if state.not_before <= now {
             let out = FIRST.saturating_mul(1 << state.failures.min(16)).min(LONGEST);
             state.failures += 1;
+            state.opened += u64::from(state.failures == OPEN_AFTER);
             state.not_before = now + out;
         }
+        state.suspect = true;
         state.probing = false;
+    }
+
+    /// What is to be shown of all endpoints.
+    pub(crate) fn vitals(&self, now: Duration) -> Vec<Vitals> {
+        let circuit = |state: &State| match state {
+            state if state.failures < OPEN_AFTER => Circuit::Closed,
+            state if state.probing || state.not_before <= now => Circuit::HalfOpen,
+            _ => Circuit::Open,
+        };
+        self.states
+            .iter()
+            .map(|state| Vitals {
+                circuit: circuit(state),
+                in_flight: state.in_flight,
+                answered: state.answered,
+                failed: state.failed,
+                opened: state.opened,
+            })
+            .collect()
     }
 
     /// The endpoint asks to be left alone until then. It is no failure.
     pub(crate) fn pause(&mut self, index: usize, until: Duration) {
         let state = &mut self.states[index];
         state.not_before = state.not_before.max(until);
+        state.suspect |= state.probing;
         state.probing = false;
+    }
+
+    /// The endpoint was chosen, and nothing was sent.
+    pub(crate) fn unsent(&mut self, index: usize) {
+        let state = &mut self.states[index];
+        // A trial that was not made leaves the question open.
+        state.suspect |= state.probing;
+        state.probing = false;
+        self.ended(index);
     }
 
     /// The request that was chosen for has ended.
@@ -143,6 +222,55 @@ mod tests {
         assert_eq!(health.choose(now), Choice::Ask(0));
         health.failed(0, now);
         assert_eq!(health.choose(now), Choice::Wait(now + ms(250)), "all is forgiven");
+    }
+
+    /// An endpoint that gives its list of models and judges nothing.
+    #[test]
+    fn behind_an_open_circuit_one_request_is_tried() {
+        let mut health = Health::new(1);
+        let mut now = ms(0);
+        assert_eq!(health.choose(now), Choice::Ask(0));
+        for failures in 1..=OPEN_AFTER {
+            let circuit = |health: &Health, now| health.vitals(now)[0].circuit;
+            assert_eq!(circuit(&health, now), Circuit::Closed, "{failures}");
+            health.failed(0, now);
+            health.ended(0);
+            let Choice::Wait(until) = health.choose(now) else {
+                panic!("it is left alone")
+            };
+            let expect = if failures < OPEN_AFTER {
+                Circuit::Closed
+            } else {
+                Circuit::Open
+            };
+            assert_eq!(circuit(&health, now), expect, "{failures}");
+            now = until;
+            assert_eq!(health.choose(now), Choice::Probe(0));
+            health.is_there(0);
+            let others = health.choose(now);
+            if failures < OPEN_AFTER {
+                assert_eq!(others, Choice::Ask(0), "it is trusted again");
+                health.ended(0);
+            } else {
+                assert_eq!(circuit(&health, now), Circuit::HalfOpen);
+                assert_eq!(others, Choice::Wait(now + ms(20)), "one is enough");
+            }
+        }
+        // The trial fails: open, for longer. The next one is not even sent, the one after it is answered.
+        health.failed(0, now);
+        health.ended(0);
+        now += ms(250 << OPEN_AFTER);
+        assert_eq!(health.choose(now - ms(1)), Choice::Wait(now));
+        assert_eq!(health.choose(now), Choice::Probe(0));
+        health.is_there(0);
+        health.unsent(0);
+        assert_eq!(health.choose(now), Choice::Probe(0));
+        health.is_there(0);
+        health.succeeded(0);
+        health.ended(0);
+        let vitals = health.vitals(now)[0];
+        assert_eq!((vitals.circuit, vitals.in_flight), (Circuit::Closed, 0));
+        assert_eq!((vitals.answered, vitals.failed, vitals.opened), (1, 6, 1));
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::io::Read;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Request};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
+
+use crate::names::Names;
 
 /// How long a connection may take to come about. A server that is there answers at once, however busy.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -12,6 +15,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Servers close connections that are idle, most of them after five seconds; one that is about to be closed is not
 /// worth a failed request.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// Buffers of a connection, in bytes, each way. Requests and answers pass through them in pieces; a thousand kept
+/// connections should cost tens of megabytes.
+const BUFFER: usize = 32 << 10;
 
 /// The largest answer that is read into memory, in bytes: hundreds of times the longest reply.
 const MAX_BODY: u64 = 64 << 20;
@@ -90,12 +97,14 @@ impl Http {
             .max_idle_age(IDLE)
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             // A hash is of the file, not of a packed form of it.
             .accept_encoding("identity")
             .user_agent(concat!("rewardanything/", env!("CARGO_PKG_VERSION")))
             .build();
         Self {
-            agent: Agent::new_with_config(config),
+            agent: Agent::with_parts(config, DefaultConnector::default(), Names::default()),
         }
     }
 

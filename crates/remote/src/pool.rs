@@ -14,7 +14,7 @@ use crate::RemoteError;
 use crate::address::Address;
 use crate::bucket::{Bucket, Limits};
 use crate::endpoint::{Constraint, Endpoint, Outcome};
-use crate::health::{Choice, Health};
+use crate::health::{Choice, Circuit, Health};
 use crate::http::Http;
 use crate::key::Keys;
 use crate::permits::Permits;
@@ -59,8 +59,9 @@ impl Default for Settings {
 /// One model behind one or several OpenAI-compatible chat endpoints.
 ///
 /// The least loaded endpoint is asked. One that fails is left alone for a growing time and comes back when it answers
-/// again. What may go better the next time (no connection, 408, 429, 5xx) is repeated after a random wait, or after the
-/// `Retry-After` of the server, until the job's time is over; other refusals are not.
+/// again; after five failures in a row it has to answer one request before it gets others. What may go better the next
+/// time (no connection, 408, 429, 5xx) is repeated after a random wait, or after the `Retry-After` of the server, until
+/// the job's time is over; other refusals are not.
 pub struct Pool {
     name: String,
     model: String,
@@ -73,6 +74,23 @@ pub struct Pool {
     limits: Mutex<Limits>,
     random: Mutex<ChaCha8Rng>,
     notes: Mutex<Notes>,
+}
+
+/// One endpoint of a pool as it is right now, for those who watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Host and port.
+    pub name: String,
+    /// What it is trusted with.
+    pub circuit: Circuit,
+    /// Requests that it has not answered yet.
+    pub in_flight: usize,
+    /// Requests that it answered.
+    pub answered: u64,
+    /// Requests that it failed or did not answer.
+    pub failed: u64,
+    /// How often its circuit opened.
+    pub opened: u64,
 }
 
 #[derive(Default)]
@@ -147,6 +165,23 @@ impl Pool {
         &self.model
     }
 
+    /// Its endpoints, in the order in which they were given.
+    pub fn backends(&self) -> Vec<Backend> {
+        let vitals = lock(&self.health).vitals(self.now());
+        self.endpoints
+            .iter()
+            .zip(vitals)
+            .map(|(endpoint, vitals)| Backend {
+                name: endpoint.address.authority().to_owned(),
+                circuit: vitals.circuit,
+                in_flight: vitals.in_flight,
+                answered: vitals.answered,
+                failed: vitals.failed,
+                opened: vitals.opened,
+            })
+            .collect()
+    }
+
     /// What the caller should be told of and has not been told yet: what an endpoint does not take, and what that
     /// means. Each note is given once.
     pub fn take_notes(&self) -> Vec<String> {
@@ -197,7 +232,7 @@ impl Pool {
         loop {
             let index = self.choose(run)?;
             if run.attempts > 0 && !self.admit(run.estimate, Some(run.deadline)) {
-                lock(&self.health).ended(index);
+                lock(&self.health).unsent(index);
                 return Err(self.too_late(run));
             }
             run.attempts += 1;
@@ -309,7 +344,7 @@ impl Pool {
                     let back = self.endpoints[index].probe(&self.http, left.max(Duration::from_millis(1)));
                     let mut health = lock(&self.health);
                     if back {
-                        health.succeeded(index);
+                        health.is_there(index);
                         return Ok(index);
                     }
                     health.failed(index, self.now());

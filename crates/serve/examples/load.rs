@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! load judge  HOST:PORT CALLERS SECONDS [PATH]   callers that each send the next request when the last is answered
+//! load open   HOST:PORT CALLERS SECONDS RATE     requests at a fixed rate, whether or not earlier ones are answered
 //! load stand-in HOST:PORT MILLISECONDS           a chat endpoint that answers every request after so long
 //! ```
 //!
 //! Both use one thread a connection and nothing but the standard library, so that what they cost is small and known.
 
-use std::error::Error;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+mod wire;
+
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use wire::{Result, read};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,37 +27,16 @@ fn main() -> Result<()> {
         ["judge", address, callers, seconds, path] => {
             judge(address, callers.parse()?, seconds.parse()?, path)
         }
+        ["open", address, callers, seconds, rate] => {
+            open(address, callers.parse()?, seconds.parse()?, rate.parse()?)
+        }
         ["stand-in", address, milliseconds] => {
             stand_in(address, Duration::from_millis(milliseconds.parse()?))
         }
         _ => {
-            Err("expected: judge HOST:PORT CALLERS SECONDS [PATH], or stand-in HOST:PORT MILLISECONDS".into())
+            Err("expected: judge HOST:PORT CALLERS SECONDS [PATH], open HOST:PORT CALLERS SECONDS RATE, or stand-in HOST:PORT MILLISECONDS".into())
         }
     }
-}
-
-/// Reads one message: its first line and its body.
-fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<(String, Vec<u8>)>> {
-    let mut first = String::new();
-    if stream.read_line(&mut first)? == 0 {
-        return Ok(None);
-    }
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse()?;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    Ok(Some((first, body)))
 }
 
 fn body(caller: usize, turn: usize) -> String {
@@ -66,34 +47,80 @@ fn body(caller: usize, turn: usize) -> String {
     )
 }
 
+/// The times of one caller's requests, and how many were not answered with 200.
+type Times = (Vec<Duration>, usize);
+
 fn judge(address: &str, callers: usize, seconds: u64, path: &str) -> Result<()> {
     let began = Instant::now();
     let end = began + Duration::from_secs(seconds);
-    let results: Vec<Result<(Vec<Duration>, usize)>> = thread::scope(|scope| {
+    let results = with_callers(callers, |caller| {
+        let mut connection = Connection::open(address)?;
+        let (mut times, mut failed) = (Vec::new(), 0);
+        while Instant::now() < end {
+            let sent = Instant::now();
+            failed += usize::from(!connection.ask(path, &body(caller, times.len()))?);
+            times.push(sent.elapsed());
+        }
+        Ok((times, failed))
+    });
+    report(callers, began.elapsed(), results)
+}
+
+/// As many requests a second as are asked for, dealt out to the callers in turn. A request's time counts from when it
+/// was to be sent, so that one that is kept from being sent by the slowness of the one before it shows that slowness.
+fn open(address: &str, callers: usize, seconds: u64, rate: f64) -> Result<()> {
+    let began = Instant::now();
+    let count = (seconds as f64 * rate) as usize;
+    let results = with_callers(callers, |caller| {
+        let mut connection = Connection::open(address)?;
+        let (mut times, mut failed) = (Vec::new(), 0);
+        for turn in (caller..count).step_by(callers) {
+            let due = began + Duration::from_secs_f64(turn as f64 / rate);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            failed += usize::from(!connection.ask("/v1/judge", &body(caller, turn))?);
+            times.push(due.elapsed());
+        }
+        Ok((times, failed))
+    });
+    report(callers, began.elapsed(), results)
+}
+
+struct Connection<'a> {
+    address: &'a str,
+    stream: BufReader<TcpStream>,
+}
+
+impl<'a> Connection<'a> {
+    fn open(address: &'a str) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            address,
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Whether the answer was 200.
+    fn ask(&mut self, path: &str, body: &str) -> Result<bool> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let (status, _) = read(&mut self.stream)?.ok_or("the server closed the connection")?;
+        Ok(status.contains(" 200 "))
+    }
+}
+
+fn with_callers(callers: usize, call: impl Fn(usize) -> Result<Times> + Sync) -> Vec<Result<Times>> {
+    let call = &call;
+    thread::scope(|scope| {
         let threads: Vec<_> = (0..callers)
             .map(|caller| {
-                let call = move || {
-                    let mut stream = BufReader::new(TcpStream::connect(address)?);
-                    stream.get_ref().set_nodelay(true)?;
-                    let (mut times, mut failed) = (Vec::new(), 0);
-                    while Instant::now() < end {
-                        let body = body(caller, times.len());
-                        let request = format!(
-                            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
-                             content-length: {}\r\n\r\n{body}",
-                            body.len()
-                        );
-                        let sent = Instant::now();
-                        stream.get_mut().write_all(request.as_bytes())?;
-                        let (status, _) = read(&mut stream)?.ok_or("the server closed the connection")?;
-                        times.push(sent.elapsed());
-                        failed += usize::from(!status.contains(" 200 "));
-                    }
-                    Ok((times, failed))
-                };
                 thread::Builder::new()
                     .stack_size(256 << 10)
-                    .spawn_scoped(scope, call)
+                    .spawn_scoped(scope, move || call(caller))
                     .map_err(Into::into)
             })
             .collect();
@@ -101,8 +128,11 @@ fn judge(address: &str, callers: usize, seconds: u64, path: &str) -> Result<()> 
             .into_iter()
             .map(|thread: Result<_>| thread?.join().map_err(|_| "a caller broke down")?)
             .collect()
-    });
-    let spent = began.elapsed().as_secs_f64();
+    })
+}
+
+fn report(callers: usize, spent: Duration, results: Vec<Result<Times>>) -> Result<()> {
+    let spent = spent.as_secs_f64();
     let (mut times, mut failed, mut broken) = (Vec::new(), 0, 0);
     for result in results {
         match result {

@@ -13,10 +13,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::cache::{Cache, CacheSettings};
 use crate::gather::{Gather, GroupSettings};
-use crate::jobs::Jobs;
+use crate::jobs::{self, JobSettings, Jobs};
 use crate::judging::{Judging, Limits, Setup};
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Gauges, Metrics, Remembered};
+use crate::rates::Rates;
+use crate::store::Store;
 use crate::watch::{self, Log};
 use crate::{chat, native, published, rewards, scoring};
 
@@ -25,6 +28,8 @@ use crate::{chat, native, published, rewards, scoring};
 pub struct Settings {
     /// Bearer tokens that are let in; with none, everybody is.
     pub tokens: Vec<String>,
+    /// The most verdicts a minute that one token may ask for, and all together where there is no token.
+    pub rate: Option<u32>,
     /// The most bytes of a body.
     pub max_body: usize,
     /// How much is judged at once, and how much may wait.
@@ -33,6 +38,10 @@ pub struct Settings {
     pub drain: Duration,
     /// Callers of the published package's endpoints get the neutral verdict, all scores 3, where there is none.
     pub neutral: bool,
+    /// How jobs are kept.
+    pub jobs: JobSettings,
+    /// What is remembered of verdicts.
+    pub cache: CacheSettings,
     /// How single samples become groups.
     pub groups: GroupSettings,
     /// What rewards are given by.
@@ -70,10 +79,12 @@ impl std::fmt::Debug for Host {
 }
 
 impl Default for Settings {
-    /// Everybody, 16 MiB, 64 at a time and 1,024 waiting for at most five minutes, 30 seconds to drain.
+    /// Everybody as often as he likes, 16 MiB, 64 at a time and 1,024 waiting for at most five minutes, 30 seconds to
+    /// drain; nothing is remembered.
     fn default() -> Self {
         Self {
             tokens: Vec::new(),
+            rate: None,
             max_body: 16 << 20,
             limits: Limits {
                 slots: 64,
@@ -82,6 +93,8 @@ impl Default for Settings {
             },
             drain: Duration::from_secs(30),
             neutral: false,
+            jobs: JobSettings::default(),
+            cache: CacheSettings::default(),
             groups: GroupSettings::default(),
             rewards: RewardSettings::default(),
         }
@@ -95,6 +108,8 @@ pub struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) gather: Gather,
     pub(crate) jobs: Jobs,
+    pub(crate) rates: Rates,
+    cache: Option<Arc<Cache>>,
     pub(crate) host: Host,
     pub(crate) draining: AtomicBool,
     ids: AtomicU64,
@@ -109,13 +124,17 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// A server around a judge.
-    pub fn new(setup: Setup, settings: Settings, host: Host) -> Arc<Self> {
+    /// A server around a judge. Jobs and what is remembered are in the store, and go on from there once it serves.
+    pub fn new(setup: Setup, settings: Settings, host: Host, store: Arc<Store>) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
+        let cache = Cache::new(Arc::clone(&store), settings.cache.clone()).map(Arc::new);
+        let judging = Judging::new(setup, settings.limits, Arc::clone(&metrics), cache.clone());
         Arc::new(Self {
-            judging: Judging::new(setup, settings.limits, Arc::clone(&metrics)),
             gather: Gather::new(settings.groups),
-            jobs: Jobs::new(host.seed),
+            jobs: Jobs::new(store, settings.jobs, judging.slots(), host.seed),
+            rates: Rates::new(settings.rate, settings.tokens.len()),
+            judging,
+            cache,
             settings,
             metrics,
             host,
@@ -143,7 +162,18 @@ impl App {
             groups: self.gather.unfinished(),
             jobs: self.jobs.unfinished(),
         };
-        self.metrics.text(now, &(self.host.extra)())
+        let remembered = self.cache.as_deref().map(|cache| {
+            let ((hits, misses), (entries, bytes)) = (cache.counts(), cache.size());
+            Remembered {
+                hits,
+                misses,
+                entries,
+                bytes,
+            }
+        });
+        let mut extra = remembered.map(|remembered| remembered.text()).unwrap_or_default();
+        extra += &(self.host.extra)();
+        self.metrics.text(now, &extra)
     }
 }
 
@@ -152,6 +182,13 @@ pub fn router(app: Arc<App>) -> Router {
     let behind_the_door = Router::new()
         .route("/v1/judge", post(native::judge))
         .route("/v1/judge/batch", post(native::batch))
+        .route("/v1/jobs", post(jobs::routes::submit).get(jobs::routes::list))
+        .route(
+            "/v1/jobs/{id}",
+            get(jobs::routes::status).delete(jobs::routes::end),
+        )
+        .route("/v1/jobs/{id}/results", get(jobs::routes::results))
+        .route("/v1/jobs/{id}/resume", post(jobs::routes::resume))
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/metrics", get(metrics))
@@ -213,6 +250,8 @@ async fn healthy() -> &'static str {
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.draining.load(Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if app.jobs.store.fails() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written\n")
     } else {
         (StatusCode::OK, "ok\n")
     }

@@ -1,5 +1,7 @@
 //! Answers that are no verdict.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,6 +9,7 @@ use rewardanything_core::record::Failure;
 use serde_json::json;
 
 use crate::judging::NotJudged;
+use crate::store::StoreError;
 
 /// Seconds after which a caller may come back to a full queue.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -14,6 +17,8 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    /// When to come back, where that is known better than that it is soon.
+    pub(crate) wait: Option<Duration>,
     /// The HTTP status.
     pub(crate) status: StatusCode,
     /// A word for programs and a sentence for people.
@@ -23,6 +28,7 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(status: StatusCode, kind: &str, message: impl Into<String>) -> Self {
         Self {
+            wait: None,
             status,
             failure: Failure {
                 kind: kind.to_owned(),
@@ -41,9 +47,21 @@ impl Fault {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "request", message)
     }
 
+    /// The caller has asked for as many verdicts as he may.
+    pub(crate) fn too_often(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let message =
+            format!("this token has asked for as many verdicts as it may; come back in {seconds} s");
+        Self {
+            wait: Some(wait),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", message)
+        }
+    }
+
     /// The judge's own failure, with the status that its kind has.
     pub(crate) fn of_judge(failure: Failure) -> Self {
         Self {
+            wait: None,
             status: status_of(&failure.kind),
             failure,
         }
@@ -71,10 +89,23 @@ impl From<NotJudged> for Fault {
     }
 }
 
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string())
+    }
+}
+
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let body = json!({"error": {"kind": self.failure.kind, "message": self.failure.message}});
-        with_status(self.status, Json(body))
+        let mut response = with_status(self.status, Json(body));
+        if let Some(wait) = self.wait {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        response
     }
 }
 

@@ -13,6 +13,7 @@ use rewardanything_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cache::{Cache, Remembering};
 use crate::metrics::{Metrics, Stage};
 
 /// A model and how it is spoken to, owned.
@@ -71,6 +72,8 @@ pub struct Judged {
     pub judgment: Judgment,
     /// From the judge's taking it to the verdict.
     pub spent: Duration,
+    /// It was judged before, and the model was not asked.
+    pub remembered: bool,
 }
 
 /// A judge for many callers.
@@ -81,6 +84,7 @@ pub struct Judging {
     slots: Arc<Semaphore>,
     waiting: AtomicUsize,
     metrics: Arc<Metrics>,
+    cache: Option<Arc<Cache>>,
 }
 
 /// How much is taken on at once.
@@ -95,9 +99,15 @@ pub struct Limits {
 }
 
 impl Judging {
-    /// A queue before a judge.
-    pub fn new(setup: Setup, limits: Limits, metrics: Arc<Metrics>) -> Self {
+    /// A queue before a judge, and what is remembered of its verdicts.
+    pub(crate) fn new(
+        setup: Setup,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        cache: Option<Arc<Cache>>,
+    ) -> Self {
         Self {
+            cache,
             setup,
             slots: Arc::new(Semaphore::new(limits.slots.max(1))),
             limits,
@@ -132,14 +142,21 @@ impl Judging {
     /// The queue is full and the request does not wait, or its time is over. What goes wrong in judging stands in the
     /// judgment.
     pub async fn judge(&self, request: Arc<JudgeRequest>, when_full: WhenFull) -> Result<Judged, NotJudged> {
-        let setup = self.setup.clone();
+        if let Some(judged) = self.remembered(&request) {
+            return Ok(judged);
+        }
+        let (setup, cache) = (self.setup.clone(), self.cache.clone());
         let asked = Arc::clone(&request);
         let work = move |interest: &Interest| {
-            let judge =
-                Judge::new(setup.model.as_ref(), setup.profile, setup.seed).with_repeats(setup.repeats);
-            judge
-                .judge_batch_for(std::slice::from_ref(&*asked), interest)
-                .pop()
+            let Some(cache) = cache else {
+                return judged(&setup, setup.model.as_ref(), &asked, interest);
+            };
+            let remembering = Remembering::asking(&cache, setup.model.as_ref());
+            let judgment = judged(&setup, &remembering, &asked, interest);
+            if judgment.as_ref().is_some_and(|judgment| judgment.verdict.is_ok()) {
+                cache.keep(remembering.into_fresh());
+            }
+            judgment
         };
         let (judgment, spent) = self.run(work, when_full).await?;
         let judgment = judgment.flatten().unwrap_or_else(|| Judgment {
@@ -149,7 +166,26 @@ impl Judging {
             votes: None,
         });
         self.metrics.judgment(&judgment);
-        Ok(Judged { judgment, spent })
+        Ok(Judged {
+            judgment,
+            spent,
+            remembered: false,
+        })
+    }
+
+    /// The verdict on a request that was judged before. It needs no place and no turn: reading takes less than waiting.
+    fn remembered(&self, request: &JudgeRequest) -> Option<Judged> {
+        let cache = self.cache.as_deref()?;
+        let began = Instant::now();
+        let remembering = Remembering::alone(cache, self.setup.model.as_ref());
+        let judgment = judged(&self.setup, &remembering, request, &Interest::default())?;
+        let hit = remembering.knew_all() && judgment.verdict.is_ok();
+        cache.count(hit);
+        hit.then(|| Judged {
+            judgment,
+            spent: began.elapsed(),
+            remembered: true,
+        })
     }
 
     /// Has the model write a text when its turn comes.
@@ -210,6 +246,18 @@ impl Judging {
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         Ok(slot.expect("the semaphore is never closed. This is a bug."))
     }
+}
+
+fn judged(
+    setup: &Setup,
+    model: &dyn Generate,
+    request: &JudgeRequest,
+    interest: &Interest,
+) -> Option<Judgment> {
+    let judge = Judge::new(model, setup.profile.clone(), setup.seed).with_repeats(setup.repeats);
+    judge
+        .judge_batch_for(std::slice::from_ref(request), interest)
+        .pop()
 }
 
 fn broken() -> GenerateError {

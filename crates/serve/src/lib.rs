@@ -5,6 +5,7 @@
 //!
 //! - [`rewardanything_evals::item`] reads requests, the records of [`rewardanything_core::record`] answer them.
 //! - [`groups`] puts single samples of training frameworks together; [`transcript`] reads what their templates wrote.
+//! - A [`Store`] holds jobs, which outlive the server, and verdicts that were given before.
 //! - [`watch`] lets callers in and says what became of them, [`metrics`] counts.
 //!
 //! # What this crate never does
@@ -13,6 +14,7 @@
 //! a judge behind URLs is the model's affair. Nobody's texts are logged.
 
 mod app;
+mod cache;
 mod chat;
 mod dates;
 mod fault;
@@ -23,13 +25,18 @@ pub mod judging;
 pub mod metrics;
 mod native;
 mod published;
+mod rates;
 mod rewards;
 mod scoring;
 mod serve;
+mod store;
 pub mod watch;
 
 pub use app::{App, Host, RewardSettings, Settings, router};
+pub use cache::CacheSettings;
 pub use gather::GroupSettings;
+pub use jobs::JobSettings;
 pub use judging::{Limits, Setup};
 pub use rewardanything_evals::transcript;
 pub use serve::serve;
+pub use store::{Store, StoreError};

@@ -82,6 +82,35 @@ pub struct Metrics {
     completion_tokens: AtomicU64,
 }
 
+/// What is remembered of verdicts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Remembered {
+    /// Verdicts that were there.
+    pub hits: u64,
+    /// Verdicts that were not.
+    pub misses: u64,
+    /// Replies that are kept.
+    pub entries: u64,
+    /// What they take.
+    pub bytes: u64,
+}
+
+impl Remembered {
+    /// Its lines.
+    pub(crate) fn text(&self) -> String {
+        [
+            ("hits_total", "counter", self.hits),
+            ("misses_total", "counter", self.misses),
+            ("entries", "gauge", self.entries),
+            ("bytes", "gauge", self.bytes),
+        ]
+        .map(|(name, kind, value)| {
+            format!("# TYPE rewardanything_cache_{name} {kind}\nrewardanything_cache_{name} {value}\n")
+        })
+        .concat()
+    }
+}
+
 /// Numbers that are as they are right now.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gauges {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::fault::{Fault, status_of, with_status};
 use crate::judging::WhenFull;
+use crate::rates::Caller;
 
 /// What became of an item.
 pub(crate) type Record = record::Record<Id>;
@@ -41,13 +42,16 @@ pub(crate) async fn record_of(app: &App, item: Ask, when_full: WhenFull) -> Reco
         Err(why) => return Record::without_verdict(item.id, "request", why, model),
     };
     match app.judging.judge(Arc::clone(&request), when_full).await {
-        Ok(judged) => Record::of(
-            item.id,
-            &request,
-            &judged.judgment,
-            model,
-            judged.spent.as_secs_f64(),
-        ),
+        Ok(judged) => Record {
+            cached: judged.remembered,
+            ..Record::of(
+                item.id,
+                &request,
+                &judged.judgment,
+                model,
+                judged.spent.as_secs_f64(),
+            )
+        },
         Err(why) => {
             let failure = Fault::from(why).failure;
             Record::without_verdict(item.id, &failure.kind, failure.message, model)
@@ -57,7 +61,11 @@ pub(crate) async fn record_of(app: &App, item: Ask, when_full: WhenFull) -> Reco
 
 /// `POST /v1/judge/batch`: a JSON array, answered by one, or lines, answered by lines. Answers come in the order of the
 /// items, each as soon as those before it are there; an item that fails has a record that says so.
-pub(crate) async fn batch(State(app): State<Arc<App>>, body: Bytes) -> Response {
+pub(crate) async fn batch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let items: Vec<Result<Ask, String>> = if is_array {
         match serde_json::from_slice::<Vec<&RawValue>>(&body) {
@@ -74,6 +82,7 @@ pub(crate) async fn batch(State(app): State<Arc<App>>, body: Bytes) -> Response 
         lines(&body)
     };
     let count = items.len();
+    app.rates.owe(caller, count.saturating_sub(1));
     let side_by_side = app.judging.slots();
     let answers = stream::iter(items.into_iter().enumerate())
         .map(move |(index, item)| {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::join_all;
 use rewardanything_core::record::Failure;
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::gather::{Answer, Key, ask};
 use crate::groups::Member;
-
+use crate::rates::Caller;
 use crate::transcript;
 
 /// The middle of the scale from 1 to 5.
@@ -148,7 +148,12 @@ struct OpenRlhf {
 
 /// `POST /get_reward`: OpenRLHF. That client takes five failures for the end of the run, so a sample without a verdict
 /// gets the neutral reward, and `judge_failed` says so; what is wrong with every call alike is refused.
-pub(crate) async fn openrlhf(State(app): State<Arc<App>>, Query(ask): Query<Ask>, body: Bytes) -> Response {
+pub(crate) async fn openrlhf(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(ask): Query<Ask>,
+    body: Bytes,
+) -> Response {
     let body: OpenRlhf = match serde_json::from_slice(&body) {
         Ok(body) => body,
         Err(error) => return Fault::input(format!("not a reward request: {error}")).into_response(),
@@ -181,6 +186,7 @@ pub(crate) async fn openrlhf(State(app): State<Arc<App>>, Query(ask): Query<Ask>
         };
         samples.push((prompt, response));
     }
+    app.rates.owe(caller, samples.len().saturating_sub(1));
     let rewards = join_all(
         samples
             .into_iter()

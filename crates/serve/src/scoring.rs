@@ -3,11 +3,12 @@
 //! Where the two use one path for two things, the body tells them apart: `text` is SGLang's, `input` vLLM's. Usage is
 //! not counted in tokens here, so it is 0.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::join_all;
 use rewardanything_core::Message;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::gather::judge_all;
+use crate::rates::Caller;
 use crate::rewards::{Ask, Reward, Scale};
 use crate::transcript;
 use rewardanything_evals::raw::as_text;
@@ -47,8 +49,14 @@ fn usage() -> Value {
 
 /// Rewards of chats, each among its siblings. A chat that cannot be judged has the neutral reward nowhere here: these
 /// callers repeat what fails.
-async fn rewards_of(app: &Arc<App>, ask: &Ask, chats: Vec<(String, String)>) -> Result<Vec<Reward>, Fault> {
+async fn rewards_of(
+    app: &Arc<App>,
+    caller: Caller,
+    ask: &Ask,
+    chats: Vec<(String, String)>,
+) -> Result<Vec<Reward>, Fault> {
     let principle = ask.principle(app)?;
+    app.rates.owe(caller, chats.len().saturating_sub(1));
     let rewards = join_all(
         chats
             .into_iter()
@@ -91,16 +99,21 @@ fn chat_of(messages: &Value) -> Result<(String, String), Fault> {
 }
 
 /// `POST /classify`: vLLM's form for `input` or `messages`, SGLang's for `text`.
-pub(crate) async fn classify(State(app): State<Arc<App>>, Query(ask): Query<Ask>, body: Bytes) -> Response {
-    classified(&app, &ask, &body)
+pub(crate) async fn classify(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(ask): Query<Ask>,
+    body: Bytes,
+) -> Response {
+    classified(&app, caller, &ask, &body)
         .await
         .unwrap_or_else(Fault::into_response)
 }
 
-async fn classified(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
+async fn classified(app: &Arc<App>, caller: Caller, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
     let body = object(body)?;
     if let Some(given) = body.get("text").or_else(|| body.get("input_ids")) {
-        let rewards = rewards_of(app, ask, chats(texts(given, "text")?, "text")?).await?;
+        let rewards = rewards_of(app, caller, ask, chats(texts(given, "text")?, "text")?).await?;
         let list: Vec<Value> = rewards
             .iter()
             .map(|reward| {
@@ -124,7 +137,7 @@ async fn classified(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, 
         Some(Value::Bool(false)) => Scale::Raw,
         _ => ask.scale,
     };
-    let rewards = rewards_of(app, ask, chats).await?;
+    let rewards = rewards_of(app, caller, ask, chats).await?;
     let data: Vec<Value> = rewards
         .iter()
         .enumerate()
@@ -144,18 +157,23 @@ async fn classified(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, 
 }
 
 /// `POST /v1/embeddings`: one number a chat, which reward models give as their embedding.
-pub(crate) async fn embeddings(State(app): State<Arc<App>>, Query(ask): Query<Ask>, body: Bytes) -> Response {
-    embedded(&app, &ask, &body)
+pub(crate) async fn embeddings(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(ask): Query<Ask>,
+    body: Bytes,
+) -> Response {
+    embedded(&app, caller, &ask, &body)
         .await
         .unwrap_or_else(Fault::into_response)
 }
 
-async fn embedded(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
+async fn embedded(app: &Arc<App>, caller: Caller, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
     let body = object(body)?;
     let input = body
         .get("input")
         .ok_or_else(|| Fault::input("input is missing"))?;
-    let rewards = rewards_of(app, ask, chats(texts(input, "input")?, "input")?).await?;
+    let rewards = rewards_of(app, caller, ask, chats(texts(input, "input")?, "input")?).await?;
     let data: Vec<Value> = rewards
         .iter()
         .enumerate()
@@ -190,13 +208,18 @@ async fn judged(app: &App, ask: &Ask, prompt: &str, responses: &[String]) -> Res
 }
 
 /// `POST /score` and `/v1/score`: SGLang's form for a single `query` with `items`, else vLLM's.
-pub(crate) async fn score(State(app): State<Arc<App>>, Query(ask): Query<Ask>, body: Bytes) -> Response {
-    scored(&app, &ask, &body)
+pub(crate) async fn score(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(ask): Query<Ask>,
+    body: Bytes,
+) -> Response {
+    scored(&app, caller, &ask, &body)
         .await
         .unwrap_or_else(Fault::into_response)
 }
 
-async fn scored(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
+async fn scored(app: &Arc<App>, caller: Caller, ask: &Ask, body: &[u8]) -> Result<Response, Fault> {
     let body = object(body)?;
     if let (Some(query), Some(items)) = (body.get("query"), body.get("items")) {
         let query = texts(query, "query")?.concat();
@@ -233,6 +256,8 @@ async fn scored(app: &Arc<App>, ask: &Ask, body: &[u8]) -> Result<Response, Faul
     let mut scores = vec![0.0; responses.len()];
     let query_of = |index: usize| queries.get(index).unwrap_or(&queries[0]);
     let mut left: Vec<usize> = (0..responses.len()).collect();
+    let groups: BTreeSet<&String> = queries.iter().collect();
+    app.rates.owe(caller, groups.len().saturating_sub(1));
     while let Some(&first) = left.first() {
         let (own, others): (Vec<usize>, Vec<usize>) = left
             .into_iter()

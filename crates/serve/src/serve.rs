@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, router};
-use crate::gather;
+use crate::{gather, jobs};
 
 /// Serves until `shutdown` is done; then no connection is taken any more, and what has begun may go on for
 /// [`Settings::drain`](crate::Settings::drain). True if all of it was answered by then.
@@ -37,6 +37,7 @@ pub async fn serve(
         }
     };
     let clock = tokio::spawn(gather::keep_time(Arc::clone(&app)));
+    let jobs = tokio::spawn(jobs::keep(Arc::clone(&app)));
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(closing);
     let over = async move {
         if told.wait_for(|closing| *closing).await.is_err() {
@@ -49,5 +50,6 @@ pub async fn serve(
         () = over => Ok(false),
     };
     clock.abort();
+    jobs.abort();
     ended
 }

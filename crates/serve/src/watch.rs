@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::metrics::Stage;
+use crate::rates::Caller;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,9 +37,15 @@ pub struct Event<'a> {
 /// Told of every request when it is over.
 pub type Log = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Lets in who has a token, in the header `Authorization` or, for clients that cannot set one, as `?token=`.
-pub(crate) async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if may_enter(&app.settings.tokens, request.headers(), request.uri()) {
+/// Lets in who has a token, in the header `Authorization` or, for clients that cannot set one, as `?token=`, and has not
+/// used it too often. Looking is free, and so is giving something up: GET and DELETE cost no verdict.
+pub(crate) async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    if let Some(caller) = who(&app.settings.tokens, request.headers(), request.uri()) {
+        let looks = [Method::GET, Method::HEAD, Method::DELETE].contains(request.method());
+        if !looks && let Err(wait) = app.rates.take(caller) {
+            return Fault::too_often(wait).into_response();
+        }
+        request.extensions_mut().insert(caller);
         return next.run(request).await;
     }
     let mut response = Fault::new(
@@ -53,9 +60,10 @@ pub(crate) async fn door(State(app): State<Arc<App>>, request: Request, next: Ne
     response
 }
 
-fn may_enter(tokens: &[String], headers: &HeaderMap, uri: &Uri) -> bool {
+/// Whose token it is; `None` without one.
+fn who(tokens: &[String], headers: &HeaderMap, uri: &Uri) -> Option<Caller> {
     if tokens.is_empty() {
-        return true;
+        return Some(Caller(0));
     }
     let header = headers
         .get(header::AUTHORIZATION)
@@ -66,12 +74,11 @@ fn may_enter(tokens: &[String], headers: &HeaderMap, uri: &Uri) -> bool {
             .split('&')
             .find_map(|pair| pair.strip_prefix("token="))
     };
-    let Some(given) = header.or_else(query) else {
-        return false;
-    };
+    let given = header.or_else(query)?.trim();
     // Every token is looked at, whichever fits.
-    tokens.iter().fold(false, |found, token| {
-        found | same(token.as_bytes(), given.trim().as_bytes())
+    tokens.iter().enumerate().fold(None, |found, (place, token)| {
+        let fits = same(token.as_bytes(), given.as_bytes());
+        if fits { Some(Caller(place)) } else { found }
     })
 }
 
@@ -150,8 +157,8 @@ mod tests {
                 headers.insert(header::AUTHORIZATION, header.parse().unwrap());
             }
             let uri: Uri = format!("/x?{query}").parse().unwrap();
-            assert_eq!(may_enter(&tokens, &headers, &uri), expect, "{header} {query}");
-            assert!(may_enter(&[], &headers, &uri));
+            assert_eq!(who(&tokens, &headers, &uri).is_some(), expect, "{header} {query}");
+            assert_eq!(who(&[], &headers, &uri), Some(Caller(0)));
         };
         check("Bearer one", "", true);
         check("Bearer two2", "", true);

@@ -1,16 +1,22 @@
 //! What may be typed after `serve`.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, ValueEnum};
 
-use crate::args::ModelArgs;
+use crate::args::{Cli, Command, ModelArgs};
 use crate::value::Text;
 
 pub(crate) const SERVE_HELP: &str = "\
 Endpoints:
   POST /v1/judge           an item, as on a line of `judge --input`; the id may be left out. Answers its record
   POST /v1/judge/batch     a JSON array of items, or items line by line; answers in their order, as they are there
+  POST /v1/jobs            {\"items\": [...], \"key\": NAME}: judged as there is room. GET lists; /v1/jobs/ID?wait=S,
+                           /v1/jobs/ID/results, /v1/jobs/ID/resume; DELETE stops one that runs, forgets one that ended
   POST /v1/chat/completions, and for reward models' callers /classify /score /rerank /v1/embeddings
   POST /get_reward         OpenRLHF, and /rewards/slime; samples of one prompt are judged together (?n=, ?principle=)
   POST /api/...            all that the published package's server has
@@ -18,6 +24,8 @@ Endpoints:
 
 Tokens: with --token-file, or REWARDANYTHING_SERVER_TOKEN, callers need `Authorization: Bearer TOKEN`, or ?token=TOKEN
 where they cannot set headers.
+
+Jobs and verdicts outlive the server in the file of --store; without it they end with the server.
 
 Examples:
   rewardanything serve --port 8000
@@ -40,6 +48,18 @@ pub(crate) struct ServeArgs {
     /// A file of tokens, one a line, of which callers need one
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// The most verdicts a minute for each token, and for all callers together where there is none
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate_limit: Option<u32>,
+    /// A file for jobs and remembered verdicts, made where it is not there; without it they end with the server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// The most MiB of verdicts that are remembered; 0 remembers none. Without it 256 with --store, else 0
+    #[arg(long, value_name = "MIB")]
+    pub(crate) cache: Option<u32>,
+    /// How long jobs are kept once they have ended: 90s, 30m, 12h, 7d; without it 7d
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) keep: Option<Duration>,
     /// How many requests are judged at a time; without it 64, and --concurrency where the judge is a server
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) slots: Option<u16>,
@@ -75,6 +95,54 @@ pub(crate) struct ServeArgs {
     pub(crate) base_output_path: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    /// The arguments that were typed, or stand in the environment, by their names: a file does not come before these
+    #[arg(skip)]
+    pub(crate) given: BTreeSet<String>,
+}
+
+impl Cli {
+    /// Reads the words of a command line, and notes which of those after `serve` were typed.
+    ///
+    /// # Errors
+    /// They are no command, or ask for help.
+    pub(crate) fn read<W: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Serve(args), Some(matches)) = (&mut cli.command, matches.subcommand_matches("serve"))
+        {
+            args.given = matches
+                .ids()
+                .filter(|id| {
+                    let source = matches.value_source(id.as_str());
+                    source.is_some_and(|source| source != ValueSource::DefaultValue)
+                })
+                .map(|id| id.as_str().to_owned())
+                .collect();
+        }
+        Ok(cli)
+    }
+}
+
+/// Reads a span of time, as `90s`, `30m`, `12h` or `7d`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let read = || {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return None,
+        };
+        Some(Duration::from_secs(
+            number.parse::<u64>().ok()?.checked_mul(seconds)?,
+        ))
+    };
+    read()
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| format!("expected a number and s, m, h or d, as in 7d; got {text:?}"))
 }
 
 /// How requests are logged.

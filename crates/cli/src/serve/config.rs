@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rewardanything_remote::ApiKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::serve::args::{LogForm, ServeArgs};
+use crate::serve::args::{LogForm, ServeArgs, span};
 use crate::value::Text;
-use rewardanything_models::NANO;
 
 /// Settings in TOML; every one is the flag of its name.
 #[derive(Debug, Deserialize)]
@@ -21,6 +20,11 @@ struct File {
     host: Option<String>,
     port: Option<u16>,
     token_file: Option<PathBuf>,
+    rate_limit: Option<u32>,
+    store: Option<PathBuf>,
+    cache: Option<u32>,
+    #[serde(default)]
+    jobs: Jobs,
     slots: Option<u16>,
     queue: Option<u32>,
     deadline: Option<u32>,
@@ -34,28 +38,64 @@ struct File {
     group_wait: Option<u32>,
 }
 
-/// The arguments with what the file says where they say nothing.
+/// How jobs are kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Jobs {
+    keep: Option<String>,
+}
+
+impl File {
+    /// Holds numbers to the ranges that their flags have.
+    fn checked(self) -> Result<Self> {
+        let most = u64::from(u32::MAX);
+        for (name, value, range) in [
+            ("rate-limit", self.rate_limit.map(u64::from), 1..=most),
+            ("slots", self.slots.map(u64::from), 1..=4_096),
+            ("deadline", self.deadline.map(u64::from), 1..=most),
+            ("max-body", self.max_body.map(u64::from), 1..=4_096),
+            (
+                "samples-per-prompt",
+                self.samples_per_prompt.map(u64::from),
+                1..=512,
+            ),
+            ("group-wait", self.group_wait.map(u64::from), 1..=most),
+        ] {
+            if let Some(value) = value {
+                let (least, most) = (range.start(), range.end());
+                ensure!(
+                    range.contains(&value),
+                    "{name}: expected {least} to {most}, got {value}"
+                );
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The arguments with what the file says where they say nothing, and what is to be told of either.
 ///
 /// # Errors
 /// The file cannot be read, or holds what nobody knows.
-pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
+pub(crate) fn applied(mut args: ServeArgs) -> Result<(ServeArgs, Vec<String>)> {
+    let mut notes = Vec::new();
     if args.base_output_path.is_some() {
-        eprintln!("note: --base-output-path means nothing here: jobs write no files");
+        notes.push("--base-output-path means nothing here: jobs write no files".to_owned());
     }
     let Some(path) = args.config.clone() else {
-        return Ok(args);
+        return Ok((args, notes));
     };
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if text.trim_start().starts_with('{') {
-        let notes = published(&text, &mut args).with_context(|| format!("cannot use {}", path.display()))?;
-        for note in notes {
-            eprintln!("note: {}: {note}", path.display());
-        }
-        return Ok(args);
+        let own = published(&text, &mut args).with_context(|| format!("cannot use {}", path.display()))?;
+        notes.extend(own.iter().map(|note| format!("{}: {note}", path.display())));
+        return Ok((args, notes));
     }
-    let file: File =
-        toml::from_str(&text).with_context(|| format!("{} is no configuration", path.display()))?;
-    if let Some(model) = file.model.filter(|_| args.model.model == NANO) {
+    let file = toml::from_str(&text)
+        .map_err(anyhow::Error::from)
+        .and_then(File::checked)
+        .with_context(|| format!("{} is no configuration", path.display()))?;
+    if let Some(model) = file.model.filter(|_| !args.given.contains("model")) {
         args.model.model = model;
     }
     args.model.profile = args.model.profile.or(file.profile);
@@ -63,6 +103,12 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
     args.port = args.port.or(file.port);
     let beside = |file: PathBuf| path.parent().unwrap_or(Path::new("")).join(file);
     args.token_file = args.token_file.or_else(|| file.token_file.map(beside));
+    args.rate_limit = args.rate_limit.or(file.rate_limit);
+    args.store = args.store.or_else(|| file.store.map(beside));
+    args.cache = args.cache.or(file.cache);
+    if let (None, Some(keep)) = (args.keep, file.jobs.keep) {
+        args.keep = Some(span(&keep).map_err(|why| anyhow!("{}: jobs.keep: {why}", path.display()))?);
+    }
     args.slots = args.slots.or(file.slots);
     args.queue = args.queue.or(file.queue);
     args.deadline = args.deadline.or(file.deadline);
@@ -73,7 +119,7 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
     args.principle = args.principle.or(file.principle.map(Text::Typed));
     args.samples_per_prompt = args.samples_per_prompt.or(file.samples_per_prompt);
     args.group_wait = args.group_wait.or(file.group_wait);
-    Ok(args)
+    Ok((args, notes))
 }
 
 /// Takes over what the published package's JSON says, and tells which of its keys mean nothing here.
@@ -82,7 +128,8 @@ fn published(text: &str, args: &mut ServeArgs) -> Result<Vec<String>> {
     let mut take = |key: &str| config.remove(key).filter(|value| !value.is_null());
     let mut notes = Vec::new();
     let bases = take("api_base").map(texts).transpose()?.unwrap_or_default();
-    if !bases.is_empty() && args.model.model == NANO {
+    let given = |name: &str| args.given.contains(name);
+    if !bases.is_empty() && !given("model") {
         args.model.model = bases.join(",");
     }
     if let Some(model) = take("api_model").as_ref().and_then(Value::as_str) {
@@ -104,10 +151,10 @@ fn published(text: &str, args: &mut ServeArgs) -> Result<Vec<String>> {
             .as_u64()
             .with_context(|| format!("{key}: expected a number"))
     };
-    if let Some(seconds) = take("api_timeout") {
+    if let Some(seconds) = take("api_timeout").filter(|_| !args.given.contains("timeout")) {
         args.model.server.timeout = u32::try_from(number(seconds, "api_timeout")?)?.max(1);
     }
-    if let Some(workers) = take("num_workers") {
+    if let Some(workers) = take("num_workers").filter(|_| !args.given.contains("concurrency")) {
         args.model.server.concurrency = u16::try_from(number(workers, "num_workers")?)?.clamp(1, 1024);
     }
     let period = take("request_limit_period")
@@ -172,14 +219,12 @@ fn texts(value: Value) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
     use crate::args::{Cli, Command};
 
     fn args(extra: &[&str]) -> ServeArgs {
         let all = ["rewardanything", "serve"].iter().chain(extra);
-        match Cli::parse_from(all).command {
+        match Cli::read(all).unwrap().command {
             Command::Serve(args) => *args,
             other => panic!("{other:?}"),
         }
@@ -195,7 +240,8 @@ mod tests {
             "port = 7\nqueue = 3\nlog = 'off'\nmodel = 'mine'\ntoken-file = 'tokens'",
         )
         .unwrap();
-        let applied_to = |extra: &[&str]| applied(args(&[&["--config", path], extra].concat()));
+        let applied_to =
+            |extra: &[&str]| applied(args(&[&["--config", path], extra].concat())).map(|(args, _)| args);
         let got = applied_to(&["--port", "9"]).unwrap();
         assert_eq!(
             (got.port, got.queue, got.log),
@@ -203,9 +249,30 @@ mod tests {
         );
         assert_eq!(got.model.model, "mine");
         assert_eq!(got.token_file, Some(folder.path().join("tokens")));
-        fs::write(&file, "prot = 7").unwrap();
+        // Also a flag that says what would be without it.
+        assert_eq!(applied_to(&["--model", "nano"]).unwrap().model.model, "nano");
+        fs::write(
+            &file,
+            "store = 'jobs'\ncache = 5\nrate-limit = 60\n[jobs]\nkeep = '2h'",
+        )
+        .unwrap();
+        let got = applied_to(&["--cache", "0"]).unwrap();
+        assert_eq!((got.cache, got.rate_limit), (Some(0), Some(60)));
+        assert_eq!(got.store, Some(folder.path().join("jobs")));
+        assert_eq!(got.keep, Some(std::time::Duration::from_secs(7_200)));
+        fs::write(&file, "[jobs]\nkeep = '2 weeks'").unwrap();
         let error = format!("{:#}", applied_to(&[]).unwrap_err());
-        assert!(error.contains("prot"), "{error}");
+        assert!(error.contains("jobs.keep: expected a number"), "{error}");
+        for (text, expect) in [
+            ("prot = 7", "prot"),
+            ("slots = 0", "slots: expected 1 to 4096, got 0"),
+            ("rate-limit = 0", "rate-limit: expected 1"),
+            ("max-body = 5000", "max-body: expected 1 to 4096, got 5000"),
+        ] {
+            fs::write(&file, text).unwrap();
+            let error = format!("{:#}", applied_to(&[]).unwrap_err());
+            assert!(error.contains(expect), "{text}: {error}");
+        }
     }
 
     #[test]
@@ -235,6 +302,12 @@ mod tests {
             named,
             ["generation_config.n", "max_error_count", "dump_individual_rsp"]
         );
+        let mut typed = self::args(&["--model", "nano", "--timeout", "7", "--concurrency", "3"]);
+        let json = r#"{"api_base": ["http://a/v1"], "api_timeout": 60, "num_workers": 32}"#;
+        published(json, &mut typed).unwrap();
+        let server = &typed.model.server;
+        assert_eq!((server.timeout, server.concurrency), (7, 3));
+        assert_eq!(typed.model.model, "nano");
         let error = published(r#"{"api_modle": "x"}"#, &mut args).unwrap_err();
         assert!(error.to_string().contains("api_modle"), "{error}");
         assert!(published(r#"{"api_key": ["a", "b"]}"#, &mut args).is_err());

@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_engine::LocalModel;
+use rewardanything_remote::{Backend, Circuit};
 use rewardanything_serve::watch::{Event, Log};
-use rewardanything_serve::{App, Host, Limits, RewardSettings, Settings, serve};
+use rewardanything_serve::{App, CacheSettings, Host, Limits, RewardSettings, Settings, Store, serve};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -32,12 +33,22 @@ const LOCAL_SLOTS: usize = 64;
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8000;
 
+/// The allocator's own variable: whether it may use large pages.
+#[cfg(target_os = "linux")]
+const PAGES: &str = "MIMALLOC_ALLOW_THP";
+
 /// Runs `serve` until it is told to end.
 ///
 /// # Errors
 /// The model, a file or the address is unusable.
 pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
-    let args = config::applied(args)?;
+    let (args, notes) = config::applied(args)?;
+    if args.model.model.contains("://") {
+        begin_with_small_pages();
+    }
+    for note in notes {
+        eprintln!("note: {note}");
+    }
     let tokens = tokens(args.token_file.as_deref())?;
     let host = args.host.as_deref().unwrap_or(HOST).to_owned();
     let port = args.port.unwrap_or(PORT);
@@ -73,6 +84,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
     settings.drain = args
         .drain
         .map_or(settings.drain, |seconds| Duration::from_secs(u64::from(seconds)));
+    settings.rate = args.rate_limit;
+    settings.jobs.keep = args.keep.unwrap_or(settings.jobs.keep);
+    if args.store.is_some() {
+        // On a disk there is room, and what is too old goes by itself.
+        settings.jobs.most = usize::MAX;
+        settings.jobs.bytes = u64::MAX;
+    }
+    settings.cache = remembering(&args, &speaker)?;
     let around = Host {
         log: log(args.log.unwrap_or(LogForm::Json)),
         extra: extra(&speaker),
@@ -80,7 +99,11 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         // Ids of jobs are not to be told from outside.
         seed: (now().as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(40),
     };
-    let app = App::new(speaker.setup(), settings, around);
+    let store = match &args.store {
+        Some(file) => Store::open(file)?,
+        None => Store::in_memory()?,
+    };
+    let app = App::new(speaker.setup(), settings, around, Arc::new(store));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_io()
         .enable_time()
@@ -96,6 +119,54 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         eprintln!("some requests were not answered in time and were dropped");
     }
     Ok(Outcome::of(drained))
+}
+
+/// Begins anew where the allocator may use large pages, which it settles when a process begins: with them each of a
+/// thousand waiting threads takes megabytes to keep a few kilobytes, and most of the time goes into clearing them. A model
+/// in the process has few threads and large arrays, and does better with large pages.
+fn begin_with_small_pages() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt as _;
+        if hub::variable(PAGES).is_some() {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else {
+            return;
+        };
+        let mut words = std::env::args_os();
+        let mut again = std::process::Command::new(program);
+        if let Some(name) = words.next() {
+            again.arg0(name);
+        }
+        // It comes back only where it failed, and then the server is larger than it need be.
+        let _ = again.args(words).env(PAGES, "0").exec();
+    }
+}
+
+/// What is remembered of verdicts, and of whom.
+fn remembering(args: &ServeArgs, speaker: &Speaker) -> Result<CacheSettings> {
+    let mib = args.cache.unwrap_or(if args.store.is_some() { 256 } else { 0 });
+    if mib == 0 {
+        return Ok(CacheSettings::default());
+    }
+    let model = &args.model;
+    let identity = match speaker.pool() {
+        // What a server serves under a name is its own affair.
+        Some(pool) => format!("server {}", pool.served_model()),
+        None => {
+            let weights = models::revision(&model.model)?.unwrap_or_default();
+            let template = speaker.template_sample().unwrap_or_default();
+            let local = &model.local;
+            let how = format!("{:?} {}", local.device, local.exact);
+            format!("{} {weights} {how} {template}", env!("CARGO_PKG_VERSION"))
+        }
+    };
+    Ok(CacheSettings {
+        bytes: u64::from(mib) << 20,
+        identity,
+        sampled: model.seed.is_some(),
+    })
 }
 
 async fn listen(host: &str, port: u16, app: Arc<App>) -> Result<bool> {
@@ -206,12 +277,57 @@ fn now() -> Duration {
         .unwrap_or_default()
 }
 
-/// What the engine says of itself, for `/metrics`.
+/// What the engine, or the servers that are asked, say of themselves, for `/metrics`.
 fn extra(speaker: &Speaker) -> Arc<dyn Fn() -> String + Send + Sync> {
+    if let Some(pool) = speaker.pool() {
+        return Arc::new(move || backend_metrics(&pool.backends()));
+    }
     let Some(model) = speaker.local() else {
         return Arc::new(String::new);
     };
     Arc::new(move || engine_metrics(&model))
+}
+
+fn backend_metrics(backends: &[Backend]) -> String {
+    let circuit = |backend: &Backend| match backend.circuit {
+        Circuit::Closed => 0,
+        Circuit::HalfOpen => 1,
+        Circuit::Open => 2,
+    };
+    type Number<'a> = &'a dyn Fn(&Backend) -> u64;
+    let families: [(&str, &str, &str, Number<'_>); 5] = [
+        ("circuit", "gauge", "0 closed, 1 half-open, 2 open.", &circuit),
+        ("in_flight", "gauge", "Requests under way.", &|backend| {
+            backend.in_flight as u64
+        }),
+        (
+            "answered_total",
+            "counter",
+            "Requests that it answered.",
+            &|backend| backend.answered,
+        ),
+        (
+            "failed_total",
+            "counter",
+            "Requests that it failed or did not answer.",
+            &|backend| backend.failed,
+        ),
+        (
+            "opened_total",
+            "counter",
+            "How often its circuit opened.",
+            &|backend| backend.opened,
+        ),
+    ];
+    let mut out = String::new();
+    for (name, kind, help, number) in families {
+        let name = format!("rewardanything_backend_{name}");
+        out += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        for backend in backends {
+            out += &format!("{name}{{backend=\"{}\"}} {}\n", backend.name, number(backend));
+        }
+    }
+    out
 }
 
 fn engine_metrics(model: &LocalModel) -> String {

@@ -109,9 +109,19 @@ fn tensors_stay_in_engine_and_train() {
 
 #[test]
 fn http_and_downloads_stay_in_remote() {
-    for client in ["ureq", "reqwest", "hyper", "hf-hub", "ring", "rustls"] {
+    for client in ["ureq", "reqwest", "hyper", "hf-hub", "rustls"] {
         only(client, &["remote"]);
     }
+}
+
+#[test]
+fn hashes_are_where_contents_have_addresses() {
+    only("ring", &["remote", "serve"]);
+}
+
+#[test]
+fn the_store_stays_in_serve() {
+    only("redb", &["serve"]);
 }
 
 #[test]

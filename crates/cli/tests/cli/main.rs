@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod commands;
 mod common;
+mod durable;
 mod formats;
 mod judge_file;
 mod nano;

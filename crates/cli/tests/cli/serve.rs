@@ -97,4 +97,13 @@ fn what_makes_no_sense_is_said_before_it_listens() {
     check(&["--token-file", &scratch.write("short", "abc\n")], "8 or more");
     check(&["--token-file", &scratch.write("none", "# none\n")], "no token");
     check(&["--host", "no.such.host.invalid"], "cannot listen");
+    check(&["--keep", "2 weeks"], "s, m, h or d");
+    check(
+        &["--store", &scratch.path("no/such/folder")],
+        "cannot open the store",
+    );
+    check(
+        &["--store", &scratch.write("text", "no store\n".repeat(500))],
+        "cannot open the store",
+    );
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rewardanything_core::{Generate, OrderPolicy, Profile, Repeats, Scripted};
 use rewardanything_engine::{LoadOptions, LocalModel};
-use rewardanything_serve::{App, Host, Settings, Setup, serve};
+use rewardanything_serve::{App, Host, Settings, Setup, Store, serve};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -24,6 +24,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(setup: Setup, settings: Settings) -> Self {
+        Self::over(setup, settings, Arc::new(Store::in_memory().unwrap()))
+    }
+
+    /// A server over a store that is kept, or was there before.
+    pub(crate) fn over(setup: Setup, settings: Settings, store: Arc<Store>) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let app = App::new(
@@ -35,6 +40,7 @@ impl Server {
                 now: Arc::new(|| Duration::from_secs(1_700_000_000)),
                 seed: 0,
             },
+            store,
         );
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
@@ -105,7 +111,12 @@ impl Reply {
 
     #[track_caller]
     pub(crate) fn ok(self) -> Value {
-        assert_eq!(self.status, 200, "{self:?}");
+        self.ok_with(200)
+    }
+
+    #[track_caller]
+    pub(crate) fn ok_with(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
         self.json()
     }
 

@@ -3,5 +3,6 @@
 mod common;
 mod frameworks;
 mod injection;
+mod jobs;
 mod native;
 mod published;
