@@ -22,6 +22,7 @@ mod jobs;
 pub mod judging;
 pub mod metrics;
 mod native;
+mod page;
 mod published;
 mod rewards;
 mod scoring;

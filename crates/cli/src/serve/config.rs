@@ -32,6 +32,7 @@ struct File {
     principle: Option<String>,
     samples_per_prompt: Option<u16>,
     group_wait: Option<u32>,
+    runs: Option<PathBuf>,
 }
 
 /// The arguments with what the file says where they say nothing.
@@ -63,6 +64,7 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<ServeArgs> {
     args.port = args.port.or(file.port);
     let beside = |file: PathBuf| path.parent().unwrap_or(Path::new("")).join(file);
     args.token_file = args.token_file.or_else(|| file.token_file.map(beside));
+    args.runs = args.runs.or_else(|| file.runs.map(beside));
     args.slots = args.slots.or(file.slots);
     args.queue = args.queue.or(file.queue);
     args.deadline = args.deadline.or(file.deadline);

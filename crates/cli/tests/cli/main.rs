@@ -2,12 +2,14 @@
 
 mod architecture;
 mod bench;
+mod browser;
 mod build;
 mod commands;
 mod common;
 mod formats;
 mod judge_file;
 mod nano;
+mod page;
 mod principle;
 mod remote;
 mod serve;
