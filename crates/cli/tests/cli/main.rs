@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bench;
+mod book;
 mod browser;
 mod build;
 mod commands;
