@@ -256,7 +256,9 @@ fn the_library_the_jobs_and_the_runs_are_views_of_their_own() {
 
     let curves = page.text("document.getElementById('to-runs').href");
     page.open(&curves);
-    page.until("document.querySelectorAll('figure path.curve').length === 1");
+    page.until("document.querySelectorAll('figure path.curve').length === 2");
+    // That page names no picture of itself, so the browser looks for the usual one.
+    page.complaints.retain(|line| !line.contains("favicon.ico"));
     assert_eq!(page.complaints, [""; 0]);
 }
 
@@ -293,7 +295,7 @@ fn it_fits_a_phone_and_every_control_has_a_name() {
                 );
             })
             .count();
-        assert!(named > 5, "{named} controls of {place}");
+        assert!(named >= 4, "{named} controls of {place}");
         for width in [320, 390, 768, 1920] {
             page.resize((width, 800));
             let wide = page.value("document.scrollingElement.scrollWidth");
