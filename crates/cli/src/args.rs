@@ -12,7 +12,7 @@ use rewardanything_remote::{ApiKey, ModelId};
 use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
 use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
-use crate::serve::args::{SERVE_HELP, ServeArgs};
+use crate::serve::args::{SERVE_HELP, ServeArgs, UI_HELP, UiArgs};
 use crate::training::TrainCommand;
 use crate::value::{NamedText, Text, counts};
 
@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Judge for many callers, over HTTP
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
+    /// Judge in a browser: open the page of a server of your own
+    #[command(after_help = UI_HELP)]
+    Ui(Box<UiArgs>),
     /// Look at the library of principles, find faults in one, or see what another changes
     #[command(subcommand)]
     Principle(PrincipleCommand),

@@ -61,7 +61,8 @@ fn main() -> ExitCode {
         .command
     {
         Command::Judge(args) => judge::run(&args),
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => serve::run(*args, None),
+        Command::Ui(args) => serve::browser::run(*args),
         Command::Principle(command) => principle::run(&command),
         Command::Data(DataCommand::Import(args)) => exchange::import(&args),
         Command::Data(DataCommand::Export(args)) => exchange::export(&args),

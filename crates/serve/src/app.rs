@@ -1,8 +1,8 @@
 //! What all handlers share, and the routes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -21,7 +21,7 @@ use crate::metrics::{Gauges, Metrics, Remembered};
 use crate::rates::Rates;
 use crate::store::Store;
 use crate::watch::{self, Log};
-use crate::{chat, native, published, rewards, scoring};
+use crate::{chat, native, page, published, rewards, scoring};
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -112,6 +112,7 @@ pub struct App {
     cache: Option<Arc<Cache>>,
     pub(crate) host: Host,
     pub(crate) draining: AtomicBool,
+    pub(crate) runs: OnceLock<page::Runs>,
     ids: AtomicU64,
 }
 
@@ -139,6 +140,7 @@ impl App {
             metrics,
             host,
             draining: AtomicBool::new(false),
+            runs: OnceLock::new(),
             ids: AtomicU64::new(1),
         })
     }
@@ -146,6 +148,12 @@ impl App {
     /// The name of the judge's model.
     pub fn model(&self) -> &str {
         self.judging.setup().model.name()
+    }
+
+    /// Has `/runs` answer what `page` writes, anew at each call; it may block. The first one stays.
+    pub fn show_runs(&self, page: impl Fn() -> String + Send + Sync + 'static) {
+        // Whoever comes second finds the first, as said.
+        let _ = self.runs.set(Box::new(page));
     }
 
     /// An id for a request that brings none.
@@ -194,12 +202,14 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .merge(of_the_published_package())
         .merge(of_frameworks())
+        .merge(page::behind_the_door())
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), watch::door));
     let open = Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/health", get(published::health))
-        .route("/openapi.json", get(openapi));
+        .route("/openapi.json", get(openapi))
+        .merge(page::open());
     behind_the_door
         .merge(open)
         .layer(DefaultBodyLimit::max(app.settings.max_body))

@@ -24,6 +24,7 @@ mod jobs;
 pub mod judging;
 pub mod metrics;
 mod native;
+mod page;
 mod published;
 mod rates;
 mod rewards;

@@ -20,7 +20,8 @@ Endpoints:
   POST /v1/chat/completions, and for reward models' callers /classify /score /rerank /v1/embeddings
   POST /get_reward         OpenRLHF, and /rewards/slime; samples of one prompt are judged together (?n=, ?principle=)
   POST /api/...            all that the published package's server has
-  GET  /v1/models /healthz /readyz /metrics
+  POST /v1/lint and GET /v1/principles, /v1/models /healthz /readyz /metrics /openapi.json
+  GET  / in a browser      a page to judge, compare principles and look around with; /runs, curves of training
 
 Tokens: with --token-file, or REWARDANYTHING_SERVER_TOKEN, callers need `Authorization: Bearer TOKEN`, or ?token=TOKEN
 where they cannot set headers.
@@ -90,6 +91,9 @@ pub(crate) struct ServeArgs {
     /// How many seconds a sample waits for its siblings at most; without it 30
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) group_wait: Option<u32>,
+    /// Show the curves of the training runs in a folder, its own or those in it, at /runs
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) runs: Option<PathBuf>,
     /// Taken from the published package's command, and without meaning: jobs write no files
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) base_output_path: Option<PathBuf>,
@@ -143,6 +147,24 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     read()
         .filter(|span| !span.is_zero())
         .ok_or_else(|| format!("expected a number and s, m, h or d, as in 7d; got {text:?}"))
+}
+
+pub(crate) const UI_HELP: &str = "\
+Serves as `serve` does, to this machine alone unless --host says otherwise, and opens the page. Without --port it takes
+port 8000, or a free one where that is taken. Ctrl+C ends it.
+
+Examples:
+  rewardanything ui
+  rewardanything ui --model http://10.0.0.1:8000 --runs runs";
+
+/// `ui`: a judge for one, in a browser.
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// Only say where the page is
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
 }
 
 /// How requests are logged.

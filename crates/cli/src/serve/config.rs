@@ -36,6 +36,7 @@ struct File {
     principle: Option<String>,
     samples_per_prompt: Option<u16>,
     group_wait: Option<u32>,
+    runs: Option<PathBuf>,
 }
 
 /// How jobs are kept.
@@ -109,6 +110,7 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<(ServeArgs, Vec<String>)> {
     if let (None, Some(keep)) = (args.keep, file.jobs.keep) {
         args.keep = Some(span(&keep).map_err(|why| anyhow!("{}: jobs.keep: {why}", path.display()))?);
     }
+    args.runs = args.runs.or_else(|| file.runs.map(beside));
     args.slots = args.slots.or(file.slots);
     args.queue = args.queue.or(file.queue);
     args.deadline = args.deadline.or(file.deadline);

@@ -1,7 +1,9 @@
 //! `serve`: a judge for many callers, over HTTP.
 
 pub(crate) mod args;
+pub(crate) mod browser;
 mod config;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,12 +38,14 @@ const PORT: u16 = 8000;
 /// The allocator's own variable: whether it may use large pages.
 #[cfg(target_os = "linux")]
 const PAGES: &str = "MIMALLOC_ALLOW_THP";
+/// Told of the address once the server listens there.
+pub(crate) type Tell = fn(&str);
 
 /// Runs `serve` until it is told to end.
 ///
 /// # Errors
 /// The model, a file or the address is unusable.
-pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
+pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
     let (args, notes) = config::applied(args)?;
     if args.model.model.contains("://") {
         begin_with_small_pages();
@@ -104,6 +108,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         None => Store::in_memory()?,
     };
     let app = App::new(speaker.setup(), settings, around, Arc::new(store));
+    if let Some(folder) = &args.runs {
+        app.show_runs(runs::page_of(folder)?);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_io()
         .enable_time()
@@ -111,7 +118,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         .max_blocking_threads(slots + 16)
         .build()
         .context("cannot start the server's threads")?;
-    let drained = runtime.block_on(listen(&host, port, app))?;
+    let drained = runtime.block_on(listen(&host, port, app, tell))?;
     // What blocks a thread and did not end in time is not waited for either.
     runtime.shutdown_background();
     speaker.report_notes();
@@ -170,12 +177,17 @@ fn remembering(args: &ServeArgs, speaker: &Speaker) -> Result<CacheSettings> {
 }
 
 async fn listen(host: &str, port: u16, app: Arc<App>) -> Result<bool> {
+async fn listen(host: &str, port: u16, app: Arc<App>, tell: Option<Tell>) -> Result<bool> {
     // Before the address is announced, so that whoever reads it can already end the server.
     let ended = ended()?;
     let listener = TcpListener::bind((host, port))
         .await
         .with_context(|| format!("cannot listen on {host}:{port}"))?;
-    eprintln!("{} listens on http://{}", app.model(), listener.local_addr()?);
+    let url = format!("http://{}", listener.local_addr()?);
+    eprintln!("{} listens on {url}", app.model());
+    if let Some(tell) = tell {
+        tell(&url);
+    }
     Ok(serve(listener, app, ended).await?)
 }
 

@@ -221,7 +221,7 @@ fn arrows_point_down() {
     check("evals", &["core"]);
     check("remote", &["core"]);
     check("engine", &["core", "kernels"]);
-    check("serve", &["core", "evals"]);
+    check("serve", &["core", "evals", "principles"]);
     check("models", &["core", "engine", "remote"]);
     check("python", &["core", "engine", "evals", "models", "remote"]);
     check("train", &["core", "kernels", "principles", "evals", "engine"]);

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod bench;
+mod book;
+mod browser;
 mod build;
 mod commands;
 mod common;
@@ -9,6 +11,7 @@ mod durable;
 mod formats;
 mod judge_file;
 mod nano;
+mod page;
 mod principle;
 mod remote;
 mod serve;

@@ -8,16 +8,22 @@ use serde_json::{Value, json};
 
 use crate::common::{Scratch, program, run, timeless};
 
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     said: BufReader<std::process::ChildStderr>,
 }
 
 impl Serving {
-    fn start(args: &[&str]) -> Self {
-        let mut child = program(&[&["serve", "--port", "0"], args].concat())
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::by("serve", &[&["--port", "0"], args].concat(), &[])
+    }
+
+    /// A server that another command runs, with additions to its environment.
+    pub(crate) fn by(command: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = program(&[&[command], args].concat())
             .env_remove("REWARDANYTHING_SERVER_TOKEN")
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -37,11 +43,15 @@ impl Serving {
         }
     }
 
-    fn post(&self, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn post(&self, path: &str, body: &str) -> (u16, String) {
+        self.ask("POST", path, body)
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .expect("it reads");
@@ -53,13 +63,21 @@ impl Serving {
     }
 
     /// Tells it to end, and gives its exit code and what else it said.
-    fn end(mut self) -> (i32, String) {
+    pub(crate) fn end(mut self) -> (i32, String) {
         let told = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(told.expect("it can be told").success());
         let mut rest = String::new();
         self.said.read_to_string(&mut rest).expect("it is text");
         let code = self.child.wait().expect("it ends").code();
         (code.expect("it ends by itself"), rest)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It is gone where a test ended it; one that failed, or did not care how it ends, must not leave it behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

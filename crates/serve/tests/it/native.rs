@@ -382,21 +382,25 @@ fn bodies_have_a_limit_and_all_is_counted() {
 #[test]
 fn the_document_is_of_this_server() {
     let server = Server::start(by_number(), Settings::default());
+    server.app.show_runs(String::new);
     let document = server.get("/openapi.json").ok();
     let paths = document["paths"].as_object().unwrap();
     for (path, operations) in paths {
         for method in operations.as_object().unwrap().keys() {
-            let path = path.replace("{id}", "x");
+            let path = path.replace("{id}", "x").replace("{file}", "main.js");
             let reply = call(server.address, &method.to_uppercase(), &path, &[], "nonsense");
             let known = reply.status != 405 && (reply.status != 404 || path.contains("/x"));
             assert!(known, "{method} {path}: {reply:?}");
         }
     }
     // The routes as the source has them.
-    let source = include_str!("../../src/app.rs");
-    let routes = source
-        .split(".route(\"")
-        .skip(1)
+    let sources = [
+        include_str!("../../src/app.rs"),
+        include_str!("../../src/page.rs"),
+    ];
+    let routes = sources
+        .iter()
+        .flat_map(|source| source.split(".route(\"").skip(1))
         .filter_map(|rest| rest.split('"').next());
     for route in routes {
         assert!(paths.contains_key(route), "{route} is not in the document");
