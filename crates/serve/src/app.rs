@@ -13,12 +13,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::best_of::Policy;
 use crate::gather::{Gather, GroupSettings};
 use crate::jobs::Jobs;
 use crate::judging::{Judging, Limits, Setup};
 use crate::metrics::{Gauges, Metrics};
 use crate::watch::{self, Log};
-use crate::{chat, native, published, rewards, scoring};
+use crate::{best_of, chat, native, published, rewards, scoring};
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub groups: GroupSettings,
     /// What rewards are given by.
     pub rewards: RewardSettings,
+    /// What `/v1/best-of` samples from; without one, it refuses.
+    pub policy: Option<Policy>,
 }
 
 /// What rewards for training are given by, where the URL does not say.
@@ -84,6 +87,7 @@ impl Default for Settings {
             neutral: false,
             groups: GroupSettings::default(),
             rewards: RewardSettings::default(),
+            policy: None,
         }
     }
 }
@@ -152,6 +156,7 @@ pub fn router(app: Arc<App>) -> Router {
     let behind_the_door = Router::new()
         .route("/v1/judge", post(native::judge))
         .route("/v1/judge/batch", post(native::batch))
+        .route("/v1/best-of", post(best_of::best_of))
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/metrics", get(metrics))

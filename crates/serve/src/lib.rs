@@ -13,6 +13,7 @@
 //! a judge behind URLs is the model's affair. Nobody's texts are logged.
 
 mod app;
+mod best_of;
 mod chat;
 mod dates;
 mod fault;
@@ -29,6 +30,7 @@ mod serve;
 pub mod watch;
 
 pub use app::{App, Host, RewardSettings, Settings, router};
+pub use best_of::Policy;
 pub use gather::GroupSettings;
 pub use judging::{Limits, Setup};
 pub use rewardanything_evals::transcript;
