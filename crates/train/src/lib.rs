@@ -14,6 +14,7 @@ pub mod examples;
 mod folder;
 pub mod fused;
 pub mod grpo;
+pub(crate) mod jsonl;
 pub mod layout;
 pub mod load;
 pub mod lora;
@@ -24,6 +25,7 @@ pub mod sequence;
 pub mod sft;
 pub mod showing;
 pub mod synth;
+pub mod texts;
 mod trainable;
 pub mod watch;
 
