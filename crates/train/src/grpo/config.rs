@@ -58,6 +58,10 @@ pub struct GrplRecipe {
 pub struct Start {
     /// A model folder in the Hugging Face layout. Its weights are also the reference that the divergence is from.
     pub from: PathBuf,
+    /// A text with `{prompt}` in it that prompts are put into, in the place of the model's chat template. A model without
+    /// one reads the prompt and a line break after it where nothing is said.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// Where cases come from.
@@ -222,7 +226,7 @@ impl GrplRecipe {
         Ok(recipe)
     }
 
-    fn check(&self) -> Result<(), TrainError> {
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
         let (run, rollout) = (&self.run, &self.rollout);
         for (field, value, least) in [
             ("run.steps", run.steps, 1),

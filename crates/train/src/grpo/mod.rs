@@ -18,6 +18,7 @@ pub mod environment;
 mod loss;
 mod metrics;
 pub mod rollout;
+mod template;
 pub mod trainer;
 pub mod update;
 mod validation;
@@ -27,7 +28,9 @@ pub use config::{
     CaseSource, GrplRecipe, GrplRun, LengthPenalty, MadeCases, RewardConfig, RolloutConfig, Start,
     ValidationConfig,
 };
+pub use environment::{Alarm, Answered, Seen, Ungraded};
 pub use loss::{LossConfig, Normalise, TokenFacts, TokenLoss};
+pub use template::plain_template;
 pub use trainer::{Finished, run, run_until};
 pub use validation::Validated;
 

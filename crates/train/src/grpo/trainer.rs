@@ -1,11 +1,12 @@
 //! The steps of a run: sample, reward, update, publish.
 
 use super::config::GrplRecipe;
-use super::environment::{Environment, Judging};
+use super::environment::{Alarm, Environment, Judging};
 use super::loss::TokenFacts;
 use super::metrics::{Metrics, Mismatch, Replies, entropy, samples};
 use super::mix;
 use super::rollout::{Publisher, Sampler};
+use super::template;
 use super::update::{GrpoLoss, Policy, Trajectories};
 use super::validation::Validated;
 use crate::TrainError;
@@ -35,10 +36,12 @@ pub struct Finished {
     pub steps: usize,
     /// Mean reward of the last step's replies; not a number when no step was done.
     pub reward: f64,
-    /// The step after which validation was best, and the accuracy then; that model is in the folder `best`.
+    /// The step after which validation was best, and the [goodness](Validated::goodness) then; that model is in the folder `best`.
     pub best: Option<(usize, f64)>,
     /// Whether the run ended early because validation got no better.
     pub stopped_early: bool,
+    /// What somebody should look at, each with its step.
+    pub alarms: Vec<(usize, Alarm)>,
 }
 
 /// Trains as the recipe at `path` says; with `resume`, goes on from the last checkpoint in the output folder.
@@ -146,6 +149,11 @@ impl<'a, E: Environment> Trainer<'a, E> {
             let text = toml::to_string_pretty(profile).map_err(|e| file_error(&from, &e.to_string()))?;
             write_atomically(&folder.file("judge.toml"), text.as_bytes())?;
         }
+        let template = template::of(&recipe.model, &from)?;
+        if let Some(template) = &template {
+            // Beside the trained weights, so that whoever loads them renders as they were trained.
+            write_atomically(&folder.file("chat_template.jinja"), template.as_bytes())?;
+        }
         check_lengths(recipe, config.max_position_embeddings)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let reference = crate::load::parameters(&from, &layout)?;
@@ -164,7 +172,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         };
         let course = Course::of(&state.notes)
             .ok_or_else(|| file_error(&folder.checkpoint(), "is the checkpoint of another kind of run"))?;
-        let publisher = Publisher::new(&from, run.threads, &recipe.rollout)?;
+        let publisher = Publisher::new(&from, template.as_deref(), run.threads, &recipe.rollout)?;
         let engine = publisher.publish(&layout, trainable.weights(&state.params))?;
         let own = || engine.profile().cloned().unwrap_or_else(Profile::rewardanything);
         let profile = recipe.profile.clone().unwrap_or_else(own);
@@ -196,15 +204,22 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let mut kept = Journal::open(self.folder.file("samples.jsonl"), self.state.step)?;
         let bar = progress(run.steps, self.state.step);
         let mut note = RunNote {
-            kind: "grpl".into(),
+            kind: E::KIND.into(),
             steps: until.min(run.steps),
             ended: None,
         };
         note.write(self.folder.path())?;
-        let mut reward = f64::NAN;
+        let (mut reward, mut alarms) = (f64::NAN, Vec::new());
         while self.state.step < until.min(run.steps) && !self.has_stopped() {
-            let line = self.step(&mut kept)?;
+            let step = self.state.step;
+            let mut line = self.step(&mut kept)?;
+            let seen = self.environment.alarms(&line.seen());
+            line.note(&seen);
             metrics.write(&line)?;
+            for alarm in seen {
+                bar.println(format!("step {step}: {}", alarm.message));
+                alarms.push((step, alarm));
+            }
             reward = line.replies.reward;
             bar.set_message(format!(
                 "reward {reward:.3}, {:.0} sampled and {:.0} trained tokens/s",
@@ -225,6 +240,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
             steps: self.state.step,
             reward,
             best: self.course.best,
+            alarms,
             stopped_early: self.has_stopped() && self.state.step < run.steps,
         })
     }
@@ -272,7 +288,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         line.seconds.validation = clock.lap();
         line.seconds.rollout = rollout;
         line.seconds.total = started.elapsed().as_secs_f64();
-        let replies = Replies::of(&sampled.groups, sampled.too_long);
+        let replies = Replies::of(&sampled);
         line.rollout_tokens_per_second = replies.length * replies.replies as f64 / rollout;
         let trained: usize = trajectories.sequences.iter().map(|s| s.tokens.len()).sum();
         line.training_tokens_per_second =
@@ -290,11 +306,11 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let Some(found) = self.environment.validate(&self.engine)? else {
             return Ok(None);
         };
-        if self.course.best.is_some_and(|(_, best)| found.accuracy <= best) {
+        if self.course.best.is_some_and(|(_, best)| found.goodness <= best) {
             self.course.without_best += 1;
             return Ok(Some(found));
         }
-        self.course.best = Some((self.state.step, found.accuracy));
+        self.course.best = Some((self.state.step, found.goodness));
         self.course.without_best = 0;
         let best = self.folder.file("best");
         std::fs::create_dir_all(&best).map_err(|e| file_error(&best, &e.to_string()))?;
