@@ -2,9 +2,11 @@
 //!
 //! A recipe ([`recipe::Recipe`], TOML) goes in, a model folder in the Hugging Face layout comes out. Data is made on
 //! the fly ([`examples`]) from real or self-made text; the gradient comes from hand-written passes ([`fused`]) whose
-//! plain twin is candle's autograd ([`candle_twin`]).
+//! plain twin is candle's autograd ([`candle_twin`]). [`grpo`] trains a judge by reward, and [`align`] any model by a
+//! judge's verdicts, through the same trainer.
 
 pub mod adamw;
+pub mod align;
 pub mod bpe;
 pub mod candle_twin;
 pub mod checkpoint;
