@@ -14,6 +14,7 @@ Endpoints:
   POST /v1/chat/completions, and for reward models' callers /classify /score /rerank /v1/embeddings
   POST /get_reward         OpenRLHF, and /rewards/slime; samples of one prompt are judged together (?n=, ?principle=)
   POST /api/...            all that the published package's server has
+  POST /v1/best-of         samples of the policy that --policy names, and the best under a principle
   GET  /v1/models /healthz /readyz /metrics
 
 Tokens: with --token-file, or REWARDANYTHING_SERVER_TOKEN, callers need `Authorization: Bearer TOKEN`, or ?token=TOKEN
@@ -70,6 +71,12 @@ pub(crate) struct ServeArgs {
     /// How many seconds a sample waits for its siblings at most; without it 30
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) group_wait: Option<u32>,
+    /// What /v1/best-of samples from: the URL of an OpenAI-compatible server, or a folder
+    #[arg(long, value_name = "URL|MODEL")]
+    pub(crate) policy: Option<String>,
+    /// The model to ask that server for. Without it, the only one that it serves
+    #[arg(long, value_name = "NAME", requires = "policy")]
+    pub(crate) policy_model: Option<String>,
     /// Taken from the published package's command, and without meaning: jobs write no files
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) base_output_path: Option<PathBuf>,

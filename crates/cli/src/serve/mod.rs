@@ -14,11 +14,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_engine::LocalModel;
 use rewardanything_serve::watch::{Event, Log};
-use rewardanything_serve::{App, Host, Limits, RewardSettings, Settings, serve};
+use rewardanything_serve::{App, Host, Limits, Policy, RewardSettings, Settings, serve};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::Outcome;
+use crate::align::policy;
+use crate::args::ServerArgs;
 use crate::hub;
 use crate::models::{self, Speaker};
 use crate::serve::args::{LogForm, ServeArgs};
@@ -66,6 +68,17 @@ pub(crate) fn run(args: ServeArgs) -> Result<Outcome> {
         principle: args.principle.as_ref().map(Text::read).transpose()?,
         principles: library(),
         samples: args.samples_per_prompt.map_or(1, usize::from),
+    };
+    settings.policy = match &args.policy {
+        None => None,
+        Some(name) => {
+            let server = ServerArgs {
+                served_model: args.policy_model.clone(),
+                ..args.model.server.clone()
+            };
+            let policy = policy::policy(name, None, (&args.model.local, &server)).context("--policy")?;
+            Some(Policy(policy.model))
+        }
     };
     settings.max_body = args
         .max_body
