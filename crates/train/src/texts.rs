@@ -32,6 +32,9 @@ pub struct TextConfig {
     /// The most words of a prompt, and of a response; 0 is no limit. A longer response ends after the last sentence that
     /// fits; a longer prompt, and a response whose first sentence is longer, are left out.
     pub max_words: usize,
+    /// Only sentences of plain prose: they open with a capital letter, end as sentences do, and hold no mark of lists,
+    /// headings or code. A response ends before the first other one.
+    pub prose: bool,
     /// What is the prompt, and what the response.
     pub form: Form,
     /// Which records, by their prompt.
@@ -142,7 +145,8 @@ impl TextConfig {
                 while at + 1 < all.len() {
                     let prompt = all[at].trim();
                     at += 1;
-                    if prompt.split_whitespace().count() < SHORTEST_PROMPT || !self.fits(prompt) {
+                    let short = prompt.split_whitespace().count() < SHORTEST_PROMPT;
+                    if short || !self.fits(prompt) || !self.takes_sentence(prompt) {
                         continue;
                     }
                     let most = 1 + (hash(prompt) % MOST_SENTENCES) as usize;
@@ -157,6 +161,21 @@ impl TextConfig {
         }
     }
 
+    fn takes_sentence(&self, sentence: &str) -> bool {
+        let opens =
+            sentence.starts_with(|first: char| first.is_uppercase() || matches!(first, '"' | '\u{201c}'));
+        let ends = sentence.ends_with(['.', '!', '?', '"', '\u{201d}']);
+        let marked = sentence.contains([
+            '*', '#', '|', '_', '<', '>', '[', ']', '{', '}', '=', '\\', '`', '\t',
+        ]);
+        // A line such as "A. Butterworth (Ed." ends as a sentence, and an enumeration opens with a letter of its own.
+        let abbreviated = sentence
+            .split_whitespace()
+            .last()
+            .is_some_and(|last| last.chars().count() < 3);
+        !self.prose || (opens && ends && !marked && !abbreviated)
+    }
+
     fn fits(&self, text: &str) -> bool {
         self.max_words == 0 || text.split_whitespace().count() <= self.max_words
     }
@@ -165,8 +184,13 @@ impl TextConfig {
     fn opening(&self, sentences: &[String], most: usize) -> (Option<String>, usize) {
         let (mut text, mut taken) = (String::new(), 0);
         for sentence in sentences.iter().take(most) {
-            let longer = format!("{text}{sentence}");
-            if !self.fits(&longer) {
+            // Prose runs on, wherever its lines were broken.
+            let longer = if self.prose {
+                format!("{text} {}", sentence.trim())
+            } else {
+                format!("{text}{sentence}")
+            };
+            if !self.fits(&longer) || !self.takes_sentence(sentence.trim()) {
                 break;
             }
             (text, taken) = (longer, taken + 1);
@@ -243,6 +267,25 @@ mod tests {
         let found = pairs(&[LINE], &config).unwrap();
         assert_eq!(found[0].prompt, "The sea is very wide.");
         assert!(found[0].response.starts_with("It is blue."), "{found:?}");
+    }
+
+    #[test]
+    fn prose_leaves_out_what_is_marked() {
+        let config = TextConfig {
+            prose: true,
+            form: Form::Continuations,
+            ..TextConfig::default()
+        };
+        let text =
+            "- A list of things. The sea is very wide.\\nIt is blue and cold.\\n**Bold** it is. So it ends.";
+        let line = LINE.replace(
+            "The sea is very wide. It is blue. It is deep and cold and nobody knows it well.",
+            text,
+        );
+        let found = pairs(&[&line], &config).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].prompt, "The sea is very wide.");
+        assert_eq!(found[0].response, "It is blue and cold.");
     }
 
     #[test]
