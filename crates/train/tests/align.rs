@@ -142,6 +142,34 @@ fn a_policy_finds_what_a_judge_likes_best() {
     LocalModel::from_folder(&finished.folder.join("best"), &Default::default()).unwrap();
 }
 
+/// Of each group, the best against the worst: fewer replies are learned from, and the same is found.
+#[test]
+fn preferences_lead_there_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let changes = [
+        ("[loss]\nbeta = 0.0", "[dpo]\nbeta = 0.2"),
+        ("lr = 1e-2", "lr = 5e-3"),
+    ];
+    let finished = run(folder.path(), &changes, &judge(short), Span::default()).unwrap();
+    let metrics = lines(&finished.folder, "metrics.jsonl");
+    let (first, last) = (&metrics[0], &metrics[metrics.len() - 1]);
+    assert!(
+        number(last, "reward") > number(first, "reward") + 0.25,
+        "{first} {last}"
+    );
+    assert_eq!(number(&first["dpo"], "pairs"), 8.0);
+    let start = number(first, "loss");
+    assert!(
+        (start - 2f64.ln()).abs() < 1e-3,
+        "nothing is preferred at the start: {start}"
+    );
+    let margins: f64 = metrics[8..16]
+        .iter()
+        .map(|line| number(&line["dpo"], "margin"))
+        .sum();
+    assert!(margins > 0.0, "{margins}");
+}
+
 #[test]
 fn a_resumed_alignment_is_the_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();

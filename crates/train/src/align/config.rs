@@ -7,8 +7,8 @@ use crate::TrainError;
 use crate::adamw::Optim;
 use crate::fused::Compute;
 use crate::grpo::{
-    CaseSource, GrplRecipe, GrplRun, LengthPenalty, LossConfig, RewardConfig, RolloutConfig, Scale, Start,
-    ValidationConfig,
+    CaseSource, DpoConfig, GrplRecipe, GrplRun, LengthPenalty, LossConfig, RewardConfig, RolloutConfig,
+    Scale, Start, ValidationConfig,
 };
 use crate::lora::LoraConfig;
 use crate::recipe::Backend;
@@ -53,6 +53,8 @@ pub struct AlignRecipe {
     pub advantage: Scale,
     /// Clipping, divergence, weights of tokens.
     pub loss: LossConfig,
+    /// Learning from the best and the worst reply of each group, in the place of all of them.
+    pub dpo: Option<DpoConfig>,
     /// Adapters to train in the place of all weights.
     pub lora: Option<LoraConfig>,
     /// The optimiser.
@@ -97,6 +99,7 @@ impl Default for AlignRecipe {
                 beta: 0.02,
                 ..LossConfig::default()
             },
+            dpo: None,
             lora: None,
             optim: Optim {
                 lr: 2e-5,
@@ -286,6 +289,9 @@ impl AlignRecipe {
         if self.held_out.prompts == 0 {
             return refuse("held_out.prompts", "expected at least 1, got 0".to_owned());
         }
+        if self.held_out.every == 0 {
+            return refuse("held_out.every", "expected at least 1, got 0".to_owned());
+        }
         self.stop_by()?;
         self.watched()?;
         self.steps().check()
@@ -309,6 +315,7 @@ impl AlignRecipe {
             },
             advantage: self.advantage,
             loss: self.loss,
+            dpo: self.dpo,
             lora: self.lora.clone(),
             optim: self.optim.clone(),
             run: self.run.clone(),

@@ -2,6 +2,7 @@
 
 use super::advantage::Scale;
 use super::loss::LossConfig;
+use super::preference::DpoConfig;
 use crate::TrainError;
 use crate::adamw::Optim;
 use crate::examples::ExampleConfig;
@@ -40,6 +41,10 @@ pub struct GrplRecipe {
     /// Clipping, divergence, weights of tokens.
     #[serde(default)]
     pub loss: LossConfig,
+    /// Learning from the best and the worst reply of each group, in the place of all of them; clip, divergence and weights
+    /// of tokens then mean nothing.
+    #[serde(default)]
+    pub dpo: Option<DpoConfig>,
     /// Adapters to train in the place of all weights.
     #[serde(default)]
     pub lora: Option<LoraConfig>,
@@ -249,7 +254,7 @@ impl GrplRecipe {
                 return refuse(field, format!("expected at least {least}, got {value}"));
             }
         }
-        let replies = rollout.cases * rollout.group;
+        let replies = rollout.cases * if self.dpo.is_some() { 2 } else { rollout.group };
         if run.mini_batches * run.accumulation > replies {
             let message = format!(
                 "{} times run.accumulation of {} are more parts than the {replies} replies of a step",
@@ -278,6 +283,7 @@ impl GrplRecipe {
                 self.reward.length.map_or(0.0, |l| l.weight),
                 f64::MAX,
             ),
+            ("dpo.beta", self.dpo.map_or(0.0, |dpo| dpo.beta), f64::MAX),
             ("optim.lr", self.optim.lr, f64::MAX),
         ] {
             if !(0.0..=most).contains(&value) {

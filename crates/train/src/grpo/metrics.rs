@@ -1,6 +1,7 @@
 //! What a step leaves in `metrics.jsonl` and `samples.jsonl`.
 
 use super::environment::{Alarm, Seen};
+use super::preference::Pairs;
 use super::rollout::{Group, Rollout, Sampled};
 use super::validation::Validated;
 use crate::fused::Likelihoods;
@@ -26,6 +27,8 @@ pub(super) struct Metrics {
     /// Share of tokens that the clip held, over all updates.
     pub(super) clip_share: f64,
     pub(super) mismatch: Option<Mismatch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dpo: Option<Pairs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) validation: Option<Validated>,
     /// Before the first step.

@@ -17,6 +17,7 @@ mod config;
 pub mod environment;
 mod loss;
 mod metrics;
+mod preference;
 pub mod rollout;
 mod template;
 pub mod trainer;
@@ -30,6 +31,7 @@ pub use config::{
 };
 pub use environment::{Alarm, Answered, Seen, Ungraded};
 pub use loss::{LossConfig, Normalise, TokenFacts, TokenLoss};
+pub use preference::DpoConfig;
 pub use template::plain_template;
 pub use trainer::{Finished, run, run_until};
 pub use validation::Validated;

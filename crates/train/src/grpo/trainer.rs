@@ -5,6 +5,7 @@ use super::environment::{Alarm, Environment, Judging};
 use super::loss::TokenFacts;
 use super::metrics::{Metrics, Mismatch, Replies, entropy, samples};
 use super::mix;
+use super::preference::weigh;
 use super::rollout::{Publisher, Sampler};
 use super::template;
 use super::update::{GrpoLoss, Policy, Trajectories};
@@ -273,7 +274,10 @@ impl<'a, E: Environment> Trainer<'a, E> {
                 kept.write(&sample)?;
             }
         }
-        let trajectories = Trajectories::of(&sampled.groups);
+        let trajectories = match recipe.dpo {
+            Some(_) => Trajectories::pairs(&sampled.groups),
+            None => Trajectories::of(&sampled.groups),
+        };
         clock.lap();
         let mut line = self.update(&trajectories)?;
         line.seconds.update = clock.lap() - line.seconds.likelihoods;
@@ -344,10 +348,11 @@ impl<'a, E: Environment> Trainer<'a, E> {
             Some(self.policy.likelihoods(weights, &all.sequences)?)
         };
         line.seconds.likelihoods = started.elapsed().as_secs_f64();
-        let known = Known {
+        let mut known = Known {
             all,
             old: old.as_ref(),
             reference: &reference,
+            preferred: None,
         };
         let (mut tokens, mut clipped, mut own) = (0, 0, None);
         let (decays, mut own_gradient) = (self.trainable.decays(), Vec::new());
@@ -358,6 +363,16 @@ impl<'a, E: Environment> Trainer<'a, E> {
                 order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
             }
             for part in split(&order, run.mini_batches) {
+                if let Some(dpo) = recipe.dpo {
+                    let weights = self.trainable.weights(&self.state.params);
+                    let weighed = weigh(
+                        dpo,
+                        &self.policy.likelihoods(weights, &all.sequences)?,
+                        &reference,
+                    );
+                    line.dpo.get_or_insert(weighed.pairs);
+                    known.preferred = Some(weighed.advantages);
+                }
                 let (loss, likelihoods, held) = self.gradient(&known, part)?;
                 let State { params, adamw, .. } = &mut self.state;
                 let gradient = self.trainable.gradient(params, &self.gradient, &mut own_gradient);
@@ -381,6 +396,9 @@ impl<'a, E: Environment> Trainer<'a, E> {
             }
         }
         line.loss /= line.updates as f64;
+        if let Some(pairs) = &line.dpo {
+            line.loss = pairs.loss;
+        }
         line.gradient_norm /= line.updates as f64;
         line.clip_share = clipped as f64 / tokens as f64;
         if let Some(recomputed) = old.or(own) {
@@ -455,13 +473,25 @@ struct Known<'a> {
     all: &'a Trajectories,
     old: Option<&'a Likelihoods>,
     reference: &'a Likelihoods,
+    /// What the replies of pairs weigh; nothing else of a token then counts.
+    preferred: Option<Vec<f64>>,
 }
 
 impl Known<'_> {
     fn facts(&self, sequence: usize, weight: f64) -> Vec<TokenFacts> {
         let log_probability =
             |all: &Likelihoods, token: usize| f64::from(all[sequence][token].log_probability);
-        (0..self.reference[sequence].len())
+        let tokens = 0..self.reference[sequence].len();
+        if let Some(preferred) = &self.preferred {
+            let fact = TokenFacts {
+                advantage: preferred[sequence],
+                old: None,
+                reference: None,
+                weight: 1.0,
+            };
+            return vec![fact; tokens.len()];
+        }
+        tokens
             .map(|token| TokenFacts {
                 advantage: self.all.advantages[sequence],
                 old: self.old.map(|old| log_probability(old, token)),
