@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use rewardanything_core::{JudgeRequest, Knockout, Message, Response, Role};
+use rewardanything_core::{JudgeRequest, Knockout, Response};
 use rewardanything_models::NANO;
 use rewardanything_train::align::{Prompt, Writer};
 use serde_json::{Value, json};
@@ -81,14 +81,7 @@ pub(crate) fn run(args: &BestOfArgs) -> Result<Outcome> {
         max_new_tokens: args.max_new_tokens,
         seed: args.seed,
     };
-    let prompt = Prompt {
-        id: "1".to_owned(),
-        messages: vec![Message {
-            role: Role::User,
-            content: text.clone(),
-        }],
-        text,
-    };
+    let prompt = Prompt::of_text("1".to_owned(), text);
     let replies = writer
         .replies(std::slice::from_ref(&prompt), usize::from(args.n))
         .remove(0);

@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rewardanything_core::{Message, Role};
 use rewardanything_models::NANO;
 use rewardanything_train::align::{
     Compared, Comparison, Prompt, Sampled, Writer, compare, guards, read_prompts, text_loss,
@@ -17,6 +16,7 @@ use crate::Outcome;
 use crate::align::args::ReportArgs;
 use crate::align::policy::Policy;
 use crate::align::{policy, referee};
+use crate::build::csv;
 use crate::table;
 
 /// The most pairs whose loss is measured.
@@ -32,6 +32,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Outcome> {
         .collect::<Result<Vec<_>>>()?;
     let pairs = args.text.as_deref().map(pairs).transpose()?.unwrap_or_default();
     let mut prompts = match &args.prompts {
+        Some(file) if file.extension().is_some_and(|extension| extension == "csv") => table_of(file)?,
         Some(file) => read_prompts(file)?,
         None => of_text(&pairs),
     };
@@ -108,15 +109,32 @@ fn pairs(file: &Path) -> Result<Vec<Pair>> {
     Ok(texts::read(&config, file.parent().unwrap_or(Path::new("")))?)
 }
 
+/// Prompts of a table with the columns `prompt` and, where there are some, `id` and `label`, as XSTest is published.
+fn table_of(file: &Path) -> Result<Vec<Prompt>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let rows = csv::rows(&text).with_context(|| format!("{} is no table", file.display()))?;
+    let (head, rows) = rows
+        .split_first()
+        .with_context(|| format!("{} is empty", file.display()))?;
+    let column = |name: &str| head.iter().position(|found| found == name);
+    let prompts = column("prompt").with_context(|| format!("{} has no column `prompt`", file.display()))?;
+    let (ids, labels) = (column("id"), column("label"));
+    let cell = |row: &[String], at: Option<usize>| at.and_then(|at| row.get(at).cloned());
+    rows.iter()
+        .enumerate()
+        .map(|(index, row)| {
+            let text = cell(row, Some(prompts)).filter(|text| !text.trim().is_empty());
+            let text =
+                text.with_context(|| format!("{}: row {} has no prompt", file.display(), index + 2))?;
+            let id = cell(row, ids).unwrap_or_else(|| (index + 1).to_string());
+            Ok(Prompt::of_text(id, text).labelled(cell(row, labels).as_deref()))
+        })
+        .collect()
+}
+
 fn of_text(pairs: &[Pair]) -> Vec<Prompt> {
-    let prompt = |(index, pair): (usize, &Pair)| Prompt {
-        id: (index + 1).to_string(),
-        messages: vec![Message {
-            role: Role::User,
-            content: pair.prompt.clone(),
-        }],
-        text: pair.prompt.clone(),
-    };
+    let prompt =
+        |(index, pair): (usize, &Pair)| Prompt::of_text((index + 1).to_string(), pair.prompt.clone());
     pairs.iter().enumerate().map(prompt).collect()
 }
 

@@ -24,10 +24,13 @@ pub struct Prompt {
     pub messages: Vec<Message>,
     /// What the judge reads.
     pub text: String,
+    /// Whether it may be answered, where the file says (`"label": "safe"` or `"unsafe"`, as in XSTest).
+    pub safe: Option<bool>,
 }
 
 impl Prompt {
-    fn of_text(id: String, text: String) -> Self {
+    /// One user message.
+    pub fn of_text(id: String, text: String) -> Self {
         Self {
             id,
             messages: vec![Message {
@@ -35,7 +38,19 @@ impl Prompt {
                 content: text.clone(),
             }],
             text,
+            safe: None,
         }
+    }
+
+    /// With what a label says of it; a label that is neither `safe` nor `unsafe` says nothing.
+    #[must_use]
+    pub fn labelled(self, label: Option<&str>) -> Self {
+        let safe = match label {
+            Some("safe") => Some(true),
+            Some("unsafe") => Some(false),
+            _ => None,
+        };
+        Self { safe, ..self }
     }
 }
 
@@ -49,6 +64,7 @@ pub(super) struct Split {
 struct Line {
     id: Option<Value>,
     prompt: Option<Value>,
+    label: Option<Value>,
 }
 
 /// The prompts of a file: JSON Lines (plain or gzip) of `{"prompt", "id"}`, where the prompt is a text or a list of
@@ -72,7 +88,8 @@ pub fn read(path: &Path) -> Result<Vec<Prompt>, TrainError> {
                 Some(id) => id.to_string(),
                 None => (prompts.len() + 1).to_string(),
             };
-            prompts.push(prompt(id, line.prompt)?);
+            let label = line.label.as_ref().and_then(Value::as_str);
+            prompts.push(prompt(id, line.prompt)?.labelled(label));
             Ok(())
         })?;
     }
@@ -93,7 +110,12 @@ fn prompt(id: String, value: Option<Value>) -> Result<Prompt, String> {
             let messages: Vec<Message> = serde_json::from_value(list)
                 .map_err(|error| format!("prompt: expected messages of {{role, content}}: {error}"))?;
             let text = as_text(&messages);
-            Prompt { id, messages, text }
+            Prompt {
+                id,
+                messages,
+                text,
+                safe: None,
+            }
         }
         Some(_) => return Err("prompt: expected a text or a list of messages".to_owned()),
     };
