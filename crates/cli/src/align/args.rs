@@ -18,6 +18,7 @@ The output folder holds the aligned model, its checkpoint, the model that was be
 metrics.jsonl with one line a step, samples.jsonl, and what the policy said to the held-out prompts before (start.jsonl).
 `train watch` shows it. Groups without a verdict are counted and teach nothing.
 
+With --method dpo the policy learns from the best and the worst of each group alone.
 With --method best-of-n nothing is trained: the best reply to each prompt goes to kept.jsonl, and best and worst of each
 group to pairs.jsonl, in TRL's layout, for training elsewhere.
 
@@ -65,9 +66,9 @@ pub(crate) struct AlignRun {
     /// Where the run writes
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
-    /// How the policy becomes better
-    #[arg(long, value_enum, default_value = "grpo")]
-    pub(crate) method: Method,
+    /// How the policy becomes better. Without it, as the file says, else grpo
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<Method>,
     /// A text with {prompt} in it that prompts are put into, in the place of the policy's chat template
     #[arg(long, value_name = "TEXT|@FILE")]
     pub(crate) template: Option<Text>,
@@ -143,6 +144,8 @@ pub(crate) struct JudgeChoice {
 pub(crate) enum Method {
     /// Group relative policy optimisation
     Grpo,
+    /// Direct preference optimisation on the best and the worst of its own replies
+    Dpo,
     /// Nothing is trained: sample, and keep the best
     BestOfN,
 }
@@ -176,7 +179,8 @@ pub(crate) struct ReportArgs {
     /// The other model
     #[arg(long, value_name = "MODEL|URL")]
     pub(crate) after: String,
-    /// The prompts
+    /// The prompts: JSON Lines or a .txt file as for `align`, or a .csv with a column `prompt`. Where there is a `label` of
+    /// `safe` or `unsafe`, as in XSTest, needless refusals and unsafe answers are counted
     #[arg(long, value_name = "FILE", required_unless_present = "text")]
     pub(crate) prompts: Option<PathBuf>,
     /// Text in a file (TOML, as [text] of a recipe) whose prompts are taken where there is no file of them, and whose loss

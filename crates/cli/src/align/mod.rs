@@ -75,7 +75,7 @@ fn align(args: &AlignRun) -> Result<Outcome> {
         .map(|name| policy::judge(&name, None, recipe.permutations, &args.judge))
         .transpose()
         .context("the second judge")?;
-    if args.method == Method::BestOfN {
+    if args.method == Some(Method::BestOfN) {
         return best_of_n::run(args, &recipe, &base, &judge);
     }
     let judges = Judges {
@@ -113,8 +113,20 @@ fn tell(finished: &Finished) {
     if finished.stopped_early {
         eprintln!("ended early: nothing grew on the held-out prompts any more");
     }
-    for (step, alarm) in &finished.alarms {
-        eprintln!("alarm at step {step}: {}", alarm.message);
+    let mut told: Vec<&str> = Vec::new();
+    for (step, alarm) in finished.alarms.iter().rev() {
+        if !told.contains(&alarm.name) {
+            told.push(alarm.name);
+            let count = finished
+                .alarms
+                .iter()
+                .filter(|(_, other)| other.name == alarm.name)
+                .count();
+            eprintln!(
+                "alarm {} in {count} steps, last at step {step}: {}",
+                alarm.name, alarm.message
+            );
+        }
     }
 }
 
@@ -166,6 +178,13 @@ fn recipe(args: &AlignRun) -> Result<(AlignRecipe, PathBuf)> {
     recipe.rollout.max_new_tokens = args.max_new_tokens.unwrap_or(recipe.rollout.max_new_tokens);
     recipe.loss.beta = args.beta.unwrap_or(recipe.loss.beta);
     recipe.optim.lr = args.lr.unwrap_or(recipe.optim.lr);
+    match args.method {
+        Some(Method::Dpo) => {
+            recipe.dpo.get_or_insert_default();
+        }
+        Some(Method::Grpo) => recipe.dpo = None,
+        Some(Method::BestOfN) | None => {}
+    }
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     if args.judge.local.threads > 0 {
         recipe.run.threads = usize::from(args.judge.local.threads);

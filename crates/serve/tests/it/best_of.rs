@@ -37,7 +37,7 @@ fn ask(n: usize) -> String {
 
 #[test]
 fn the_best_sample_wins_in_one_call_or_in_a_knockout() {
-    for (limit, n, calls, rounds) in [(8, 5, 1, 1), (2, 5, 4, 3), (3, 10, 6, 3), (8, 1, 0, 0)] {
+    for (limit, n, calls, rounds) in [(8, 5, 1, 1), (2, 5, 4, 3), (3, 10, 7, 3), (8, 1, 0, 0)] {
         let server = Server::start(few(limit), counting(0));
         let answer = server.post("/v1/best-of", &ask(n)).ok();
         let best = if n == 1 { "text 1" } else { "text 5" };
