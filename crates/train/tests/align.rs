@@ -142,6 +142,30 @@ fn a_policy_finds_what_a_judge_likes_best() {
     LocalModel::from_folder(&finished.folder.join("best"), &Default::default()).unwrap();
 }
 
+/// A second judge of the opposite taste is heard on held-out prompts alone, and its dissent is an alarm.
+#[test]
+fn a_second_judge_watches_and_is_never_obeyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut judges = judge(short);
+    judges.second = Some(judge(|text| short(text).map(|score| 6.0 - score)).judge);
+    let finished = run(folder.path(), &[], &judges, Span::default()).unwrap();
+    let metrics = lines(&finished.folder, "metrics.jsonl");
+    let last = &metrics[metrics.len() - 1];
+    let (first, second) = (
+        number(&last["validation"], "win_rate"),
+        number(&last["validation"], "second_win_rate"),
+    );
+    assert!(first > 0.8 && second < 0.2, "{first} {second}");
+    assert!(number(&last["alarms"], "disagreement") > 0.2, "{last}");
+    // Whether it watches or not, the same is learned.
+    let alone = run(folder.path(), &[("OUT", "alone")], &judge(short), Span::default()).unwrap();
+    let bytes = |run: &Finished| fs::read(run.folder.join("model.safetensors")).unwrap();
+    assert!(
+        bytes(&finished) == bytes(&alone),
+        "the second judge changed what was learned"
+    );
+}
+
 /// Of each group, the best against the worst: fewer replies are learned from, and the same is found.
 #[test]
 fn preferences_lead_there_too() {
@@ -168,6 +192,31 @@ fn preferences_lead_there_too() {
         .map(|line| number(&line["dpo"], "margin"))
         .sum();
     assert!(margins > 0.0, "{margins}");
+    // In several updates a step, pairs stay together.
+    let changes = [
+        &changes[..],
+        &[
+            ("OUT", "parts"),
+            ("[run]", "[run]\nepochs = 2\nmini_batches = 3\naccumulation = 2"),
+        ],
+    ]
+    .concat();
+    let parts = run(folder.path(), &changes, &judge(short), Span::default()).unwrap();
+    let parts = lines(&parts.folder, "metrics.jsonl");
+    assert_eq!(
+        (number(&parts[0], "updates"), number(&parts[0]["dpo"], "pairs")),
+        (6.0, 8.0)
+    );
+    assert!(
+        number(&parts[0]["dpo"], "margin") > 0.0,
+        "later updates of a step see what earlier ones did: {}",
+        parts[0]
+    );
+    assert!(
+        number(&parts[23], "reward") > number(first, "reward") + 0.25,
+        "{}",
+        parts[23]
+    );
 }
 
 #[test]
@@ -314,6 +363,11 @@ fn what_cannot_be_is_said_before_it_begins() {
         "held_out.stop_by: expected",
     );
     check("steps = 24", "steps = 0", "run.steps: expected at least 1");
+    check(
+        "[loss]",
+        "[dpo]\nbeta = 0.0\n[loss]",
+        "dpo.beta: expected more than 0",
+    );
     check(
         "The fewer characters, the better.",
         " ",

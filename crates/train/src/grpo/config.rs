@@ -291,6 +291,12 @@ impl GrplRecipe {
                 return refuse(field, format!("expected {range}, got {value}"));
             }
         }
+        if self.dpo.is_some_and(|dpo| dpo.beta <= 0.0) {
+            return refuse(
+                "dpo.beta",
+                "expected more than 0, at which nothing is learned".to_owned(),
+            );
+        }
         if weights.format + weights.accuracy <= 0.0 {
             return refuse("reward.weights", "expected one above 0, got only 0".to_owned());
         }

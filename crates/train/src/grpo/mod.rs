@@ -9,7 +9,7 @@
 //!
 //! [`trainer`] runs the steps; [`environment`] is where cases and rewards come from, so that the same trainer solves toy
 //! tasks in tests; [`rollout`] samples; [`update`] makes the loss a gradient; [`advantages`] and [`LossConfig`] are the
-//! formulas.
+//! formulas; [`preference`] learns from the best and the worst of each group in their place.
 
 mod advantage;
 pub mod cases;
@@ -17,7 +17,7 @@ mod config;
 pub mod environment;
 mod loss;
 mod metrics;
-mod preference;
+pub mod preference;
 pub mod rollout;
 mod template;
 pub mod trainer;

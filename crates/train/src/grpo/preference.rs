@@ -5,6 +5,7 @@
 //! token of `c` is `-β σ(-m)`, and of `r` the opposite, so that the passes of group relative optimisation give its gradient:
 //! with these slopes as advantages, without a clip and without a divergence of its own.
 
+use super::loss::TokenFacts;
 use super::rollout::Group;
 use super::update::Trajectories;
 use crate::fused::Likelihoods;
@@ -24,24 +25,51 @@ impl Default for DpoConfig {
     }
 }
 
-/// The pairs of a step as the metrics have them.
+/// Pairs as the metrics have them. Means are over the step's updates, each before it moves anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Pairs {
-    /// How many there are.
-    pub(super) pairs: usize,
-    /// The mean loss, before the step's first update.
-    pub(super) loss: f64,
+pub struct Pairs {
+    /// How many a step learns from.
+    pub pairs: usize,
+    /// The mean loss, in nats.
+    pub loss: f64,
     /// The mean margin.
-    pub(super) margin: f64,
+    pub margin: f64,
     /// The share of pairs whose margin is above 0.
-    pub(super) accuracy: f64,
+    pub accuracy: f64,
 }
 
-/// What every reply of a batch of pairs weighs, and what the batch is like.
-pub(super) struct Weighed {
-    /// For each sequence, the negative slope of the batch's mean loss by the log-probability of each of its tokens.
-    pub(super) advantages: Vec<f64>,
-    pub(super) pairs: Pairs,
+impl Pairs {
+    /// Adds `share` of the means of another part.
+    pub(super) fn add(&mut self, other: &Self, share: f64) {
+        self.pairs += other.pairs;
+        self.loss += share * other.loss;
+        self.margin += share * other.margin;
+        self.accuracy += share * other.accuracy;
+    }
+}
+
+/// What every reply of some pairs weighs, and what the pairs are like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// For each sequence, the negative slope of the pairs' mean loss by the log-probability of each of its tokens; 0 for
+    /// sequences that are of no pair.
+    pub advantages: Vec<f64>,
+    /// What the pairs are like.
+    pub pairs: Pairs,
+}
+
+impl Weighed {
+    /// The facts of a reply of so many tokens, by which [`LossConfig`](super::LossConfig) has the slope of this loss,
+    /// whatever its constants are: ρ is 1, and there is no reference.
+    pub fn facts(&self, sequence: usize, tokens: usize) -> Vec<TokenFacts> {
+        let fact = TokenFacts {
+            advantage: self.advantages[sequence],
+            old: None,
+            reference: None,
+            weight: 1.0,
+        };
+        vec![fact; tokens]
+    }
 }
 
 impl Trajectories {
@@ -64,27 +92,34 @@ impl Trajectories {
     }
 }
 
-/// Weighs a batch in which every chosen reply is followed by the rejected one.
-pub(super) fn weigh(config: DpoConfig, policy: &Likelihoods, reference: &Likelihoods) -> Weighed {
+/// Weighs the pairs of a batch whose sequences `part` names, each chosen reply followed by the rejected one; likelihoods are
+/// those of the whole batch.
+pub fn weigh(
+    config: DpoConfig,
+    (policy, reference): (&Likelihoods, &Likelihoods),
+    part: &[usize],
+) -> Weighed {
     let total = |all: &Likelihoods, at: usize| -> f64 {
         all[at].iter().map(|token| f64::from(token.log_probability)).sum()
     };
-    let count = policy.len() / 2;
+    let ratio = |at: usize| total(policy, at) - total(reference, at);
     let mut weighed = Weighed {
-        advantages: Vec::with_capacity(policy.len()),
-        pairs: Pairs {
-            pairs: count,
-            ..Pairs::default()
-        },
+        advantages: vec![0.0; policy.len()],
+        pairs: Pairs::default(),
     };
-    let share = 1.0 / count.max(1) as f64;
-    for pair in 0..count {
-        let ratio = |at: usize| total(policy, at) - total(reference, at);
-        let (loss, margin, slope) = of_pair(config.beta, ratio(2 * pair), ratio(2 * pair + 1));
-        weighed.advantages.extend([-slope * share, slope * share]);
-        weighed.pairs.loss += loss * share;
-        weighed.pairs.margin += margin * share;
-        weighed.pairs.accuracy += if margin > 0.0 { share } else { 0.0 };
+    let share = 1.0 / (part.len() / 2).max(1) as f64;
+    for pair in part.chunks_exact(2) {
+        let (chosen, rejected) = (pair[0], pair[1]);
+        let (loss, margin, slope) = of_pair(config.beta, ratio(chosen), ratio(rejected));
+        weighed.advantages[chosen] = -slope * share;
+        weighed.advantages[rejected] = slope * share;
+        let own = Pairs {
+            pairs: 1,
+            loss,
+            margin,
+            accuracy: f64::from(u8::from(margin > 0.0)),
+        };
+        weighed.pairs.add(&own, share);
     }
     weighed
 }

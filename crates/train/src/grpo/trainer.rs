@@ -5,7 +5,7 @@ use super::environment::{Alarm, Environment, Judging};
 use super::loss::TokenFacts;
 use super::metrics::{Metrics, Mismatch, Replies, entropy, samples};
 use super::mix;
-use super::preference::weigh;
+use super::preference::{Pairs, Weighed, weigh};
 use super::rollout::{Publisher, Sampler};
 use super::template;
 use super::update::{GrpoLoss, Policy, Trajectories};
@@ -357,23 +357,23 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let (mut tokens, mut clipped, mut own) = (0, 0, None);
         let (decays, mut own_gradient) = (self.trainable.decays(), Vec::new());
         for epoch in 0..run.epochs {
-            let mut order: Vec<usize> = (0..all.sequences.len()).collect();
+            // A pair stays together.
+            let unit = if recipe.dpo.is_some() { 2 } else { 1 };
+            let mut order: Vec<usize> = (0..all.sequences.len() / unit).collect();
             if run.mini_batches > 1 {
                 let seed = mix(recipe.seed, &[0xE90C, step as u64, epoch as u64]);
                 order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
             }
             for part in split(&order, run.mini_batches) {
+                let part: Vec<usize> = part.iter().flat_map(|&at| at * unit..(at + 1) * unit).collect();
                 if let Some(dpo) = recipe.dpo {
                     let weights = self.trainable.weights(&self.state.params);
-                    let weighed = weigh(
-                        dpo,
-                        &self.policy.likelihoods(weights, &all.sequences)?,
-                        &reference,
-                    );
-                    line.dpo.get_or_insert(weighed.pairs);
-                    known.preferred = Some(weighed.advantages);
+                    let policy = self.policy.likelihoods(weights, &all.sequences)?;
+                    let weighed = weigh(dpo, (&policy, &reference), &part);
+                    line.dpo.get_or_insert_default().add(&weighed.pairs, 1.0);
+                    known.preferred = Some(weighed);
                 }
-                let (loss, likelihoods, held) = self.gradient(&known, part)?;
+                let (loss, likelihoods, held) = self.gradient(&known, &part)?;
                 let State { params, adamw, .. } = &mut self.state;
                 let gradient = self.trainable.gradient(params, &self.gradient, &mut own_gradient);
                 let norm = adamw.update(
@@ -396,8 +396,12 @@ impl<'a, E: Environment> Trainer<'a, E> {
             }
         }
         line.loss /= line.updates as f64;
-        if let Some(pairs) = &line.dpo {
+        if let Some(sum) = line.dpo.take() {
+            let mut pairs = Pairs::default();
+            pairs.add(&sum, 1.0 / line.updates as f64);
+            pairs.pairs = all.sequences.len() / 2;
             line.loss = pairs.loss;
+            line.dpo = Some(pairs);
         }
         line.gradient_norm /= line.updates as f64;
         line.clip_share = clipped as f64 / tokens as f64;
@@ -474,24 +478,18 @@ struct Known<'a> {
     old: Option<&'a Likelihoods>,
     reference: &'a Likelihoods,
     /// What the replies of pairs weigh; nothing else of a token then counts.
-    preferred: Option<Vec<f64>>,
+    preferred: Option<Weighed>,
 }
 
 impl Known<'_> {
     fn facts(&self, sequence: usize, weight: f64) -> Vec<TokenFacts> {
         let log_probability =
             |all: &Likelihoods, token: usize| f64::from(all[sequence][token].log_probability);
-        let tokens = 0..self.reference[sequence].len();
+        let tokens = self.reference[sequence].len();
         if let Some(preferred) = &self.preferred {
-            let fact = TokenFacts {
-                advantage: preferred[sequence],
-                old: None,
-                reference: None,
-                weight: 1.0,
-            };
-            return vec![fact; tokens.len()];
+            return preferred.facts(sequence, tokens);
         }
-        tokens
+        (0..tokens)
             .map(|token| TokenFacts {
                 advantage: self.all.advantages[sequence],
                 old: self.old.map(|old| log_probability(old, token)),
