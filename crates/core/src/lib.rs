@@ -74,7 +74,7 @@ mod votes;
 
 pub use generate::{
     Completion, FinishReason, Generate, GenerateError, GenerateJob, Given, Message, Role, Scripted,
-    VerdictForm,
+    VerdictForm, answer,
 };
 pub use gold::Gold;
 pub use interest::{Interest, Waiter};

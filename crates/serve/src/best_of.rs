@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use rewardanything_core::record::{self, Record};
 use rewardanything_core::{
     Completion, Generate, GenerateError, GenerateJob, JudgeRequest, Knockout, Message, Response as Candidate,
-    Role, Sampling, Waiter,
+    Role, Sampling, Waiter, answer as without_thinking,
 };
 use rewardanything_evals::item::Id;
 use rewardanything_evals::raw::as_text;
@@ -206,7 +206,11 @@ fn parted(written: Vec<Result<Completion, GenerateError>>) -> (Vec<(usize, Compl
     let (mut samples, mut failed) = (Vec::new(), Vec::new());
     for (index, result) in written.into_iter().enumerate() {
         match result {
-            Ok(completion) => samples.push((index, completion)),
+            Ok(mut completion) => {
+                // Thoughts are no part of the answer, neither for the judge nor for the caller.
+                completion.text = without_thinking(&completion.text).to_owned();
+                samples.push((index, completion));
+            }
             Err(why) => failed.push(why),
         }
     }

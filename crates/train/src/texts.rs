@@ -6,6 +6,7 @@ use crate::examples::Example;
 use crate::grpo::mix;
 use crate::jsonl;
 use crate::pool::sentences;
+use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::{Message, Role};
@@ -113,6 +114,12 @@ pub fn read(config: &TextConfig, base: &Path) -> Result<Vec<Pair>, TrainError> {
         });
     }
     Ok(pairs)
+}
+
+/// The pairs in an order drawn by `seed`: neighbours are often of one text, so whoever takes some takes them from here.
+pub fn shuffled(mut pairs: Vec<Pair>, seed: u64) -> Vec<Pair> {
+    pairs.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    pairs
 }
 
 impl TextConfig {

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rewardanything_train::align::{AlignRecipe, Group, Preference, Prompt, Writer, prefer, read_prompts};
+use rewardanything_train::align::{
+    AlignRecipe, Group, Preference, Prompt, Scored, Writer, prefer, read_prompts,
+};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -48,11 +50,8 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
     let folder = base.join(&recipe.output);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let (kept_path, pairs_path) = (folder.join("kept.jsonl"), folder.join("pairs.jsonl"));
-    let done = begun(&kept_path, args.resume)?;
-    if !args.resume || done == 0 {
-        // Pairs of a run that was killed before its first line was whole.
-        let _ = fs::remove_file(&pairs_path);
-    }
+    let (done, paired) = begun(&kept_path, args.resume)?;
+    first_lines(&pairs_path, paired)?;
     let (mut kept, mut pairs) = (appended(&kept_path)?, appended(&pairs_path)?);
     let writer = Writer {
         model: policy.model.as_ref(),
@@ -62,7 +61,13 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
         seed: recipe.seed,
     };
     let mut count = Count::default();
-    for batch in prompts.get(done..).unwrap_or_default().chunks(BATCH) {
+    for (index, batch) in prompts.chunks(BATCH).enumerate() {
+        // A batch that was cut is judged as a whole again, since the orders in it depend on places, and is written from where
+        // it was cut.
+        let written = done.saturating_sub(index * BATCH).min(batch.len());
+        if written == batch.len() {
+            continue;
+        }
         let sampled = writer.replies(batch, recipe.rollout.group);
         let replied: Vec<(&Prompt, Vec<&str>)> = batch
             .iter()
@@ -80,42 +85,40 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
             })
             .collect();
         let mut verdicts = referee
-            .judge(&recipe.principle, &groups, recipe.seed)
+            .judge(&recipe.principle, &groups, recipe.seed.wrapping_add(index as u64))
             .into_iter()
             .zip(&replied);
-        for (prompt, replies) in batch.iter().zip(&sampled) {
-            let line = match replies {
-                Err(why) => failed(prompt, "policy", why, &mut count),
+        for (place, (prompt, replies)) in batch.iter().zip(&sampled).enumerate() {
+            let (line, pair) = match replies {
+                Err(why) => (failed(prompt, "policy", why), None),
                 Ok(_) => match verdicts.next().context("every group is judged. This is a bug.")? {
-                    (Err(why), _) => failed(prompt, why.kind, &why.message, &mut count),
-                    (Ok(scored), (_, texts)) => {
-                        let scores = scored.softest();
-                        let preferred = prefer(&scored);
-                        let best = preferred.map_or(0, |preferred| preferred.chosen);
-                        if let Some(preferred) = preferred {
-                            let preference = Preference {
-                                prompt,
-                                chosen: texts[preferred.chosen],
-                                rejected: texts[preferred.rejected],
-                                scores: preferred.scores,
-                            };
-                            writeln!(pairs, "{}", preference.line(!args.plain_pairs))?;
-                            count.pairs += 1;
-                        }
-                        count.kept += 1;
-                        json!({"id": prompt.id, "prompt": prompt.text, "response": texts[best], "score": scores[best],
-                            "scores": scores, "error": null})
-                    }
+                    (Err(why), _) => (failed(prompt, why.kind, &why.message), None),
+                    (Ok(scored), (_, texts)) => judged(prompt, texts, &scored),
                 },
             };
-            // The record of a prompt comes after its pair, so that a resumed run repeats no prompt that has both.
+            if place < written {
+                continue;
+            }
+            count.failed += usize::from(line["error"].is_object());
+            count.kept += usize::from(line["error"].is_null());
+            if let Some(preference) = pair {
+                writeln!(pairs, "{}", preference.line(!args.plain_pairs))?;
+                count.pairs += 1;
+            }
+            // After its pair: a pair without its record is cut off when the run is resumed.
             writeln!(kept, "{line}")?;
         }
     }
     judge.report_notes();
     eprintln!(
-        "{} prompts, one judge call each: {} best replies in {}, {} pairs in {}{}",
+        "{} prompts, {} judge call{} each: {} best replies in {}, {} pairs in {}{}",
         count.kept + count.failed,
+        referee.repeats.permutations,
+        if referee.repeats.permutations == 1 {
+            ""
+        } else {
+            "s"
+        },
         count.kept,
         kept_path.display(),
         count.pairs,
@@ -129,16 +132,30 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
     Ok(Outcome::of(count.failed == 0))
 }
 
-fn failed(prompt: &Prompt, kind: &str, message: &str, count: &mut Count) -> Value {
-    count.failed += 1;
-    json!({"id": prompt.id, "prompt": prompt.text, "response": null, "score": null, "scores": null,
-        "error": {"kind": kind, "message": message}})
+/// The record of a prompt and, where its replies differ in their scores, the best and the worst of them.
+fn judged<'a>(prompt: &'a Prompt, texts: &[&'a str], scored: &Scored) -> (Value, Option<Preference<'a>>) {
+    let (scores, preferred) = (scored.softest(), prefer(scored));
+    let best = preferred.map_or(0, |preferred| preferred.chosen);
+    let line = json!({"id": prompt.id, "prompt": prompt.text, "response": texts[best], "score": scores[best],
+        "scores": scores, "paired": preferred.is_some(), "error": null});
+    let pair = preferred.map(|preferred| Preference {
+        prompt,
+        chosen: texts[preferred.chosen],
+        rejected: texts[preferred.rejected],
+        scores: preferred.scores,
+    });
+    (line, pair)
 }
 
-/// How many prompts an earlier run has done.
-fn begun(kept: &Path, resume: bool) -> Result<usize> {
+fn failed(prompt: &Prompt, kind: &str, message: &str) -> Value {
+    json!({"id": prompt.id, "prompt": prompt.text, "response": null, "score": null, "scores": null,
+        "paired": false, "error": {"kind": kind, "message": message}})
+}
+
+/// How many prompts an earlier run has done, and how many of them have a pair.
+fn begun(kept: &Path, resume: bool) -> Result<(usize, usize)> {
     let Ok(text) = fs::read_to_string(kept) else {
-        return Ok(0);
+        return Ok((0, 0));
     };
     ensure!(
         resume,
@@ -146,9 +163,24 @@ fn begun(kept: &Path, resume: bool) -> Result<usize> {
         kept.display()
     );
     // A last line that was cut off is done again.
-    let whole = text.rfind('\n').map_or(0, |at| at + 1);
-    fs::write(kept, &text[..whole]).with_context(|| format!("cannot write {}", kept.display()))?;
-    Ok(text[..whole].lines().count())
+    let whole = text.matches('\n').count();
+    first_lines(kept, whole)?;
+    let mut paired = 0;
+    for (number, line) in text.lines().take(whole).enumerate() {
+        let line: Value = serde_json::from_str(line)
+            .with_context(|| format!("{}: line {} is no record", kept.display(), number + 1))?;
+        paired += usize::from(line["paired"] == true);
+    }
+    Ok((whole, paired))
+}
+
+/// Cuts a file after so many lines; one that is not there has none.
+fn first_lines(path: &Path, lines: usize) -> Result<()> {
+    let Ok(text) = fs::read_to_string(path) else {
+        return Ok(());
+    };
+    let first: String = text.split_inclusive('\n').take(lines).collect();
+    fs::write(path, first).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn appended(path: &Path) -> Result<File> {

@@ -30,7 +30,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Outcome> {
             guards::quality(name).with_context(|| format!("--measure: no quality is called {name:?}"))
         })
         .collect::<Result<Vec<_>>>()?;
-    let pairs = args.text.as_deref().map(pairs).transpose()?.unwrap_or_default();
+    let pairs = match &args.text {
+        Some(file) => texts::shuffled(pairs(file)?, args.seed),
+        None => Vec::new(),
+    };
     let mut prompts = match &args.prompts {
         Some(file) if file.extension().is_some_and(|extension| extension == "csv") => table_of(file)?,
         Some(file) => read_prompts(file)?,

@@ -170,14 +170,26 @@ fn best_of_n_keeps_the_best_and_writes_pairs() {
         );
     }
     assert!(run(&args).expect(2).stderr.contains("--resume"));
-    // Cut in its middle and taken up again, it is the same.
+    // Cut in the middle of a record whose pair is there already, and taken up again, it is the same.
     let whole = (scratch.read("run/kept.jsonl"), scratch.read("run/pairs.jsonl"));
-    fs::write(scratch.path("run/kept.jsonl"), "").unwrap();
-    run(&[&args[..], &["--resume"]].concat()).expect(0);
-    assert_eq!(
-        (scratch.read("run/kept.jsonl"), scratch.read("run/pairs.jsonl")),
-        whole
-    );
+    for (lines, bytes) in [(0, 0), (5, 7)] {
+        let cut: usize = whole.0.split_inclusive('\n').take(lines).map(str::len).sum();
+        fs::write(scratch.path("run/kept.jsonl"), &whole.0[..cut + bytes]).unwrap();
+        run(&[&args[..], &["--resume"]].concat()).expect(0);
+        let again = (scratch.read("run/kept.jsonl"), scratch.read("run/pairs.jsonl"));
+        assert_eq!(again, whole, "cut after {lines} lines");
+    }
+    // Without messages, for models that read plain text.
+    let plain = scratch.path("plain");
+    let args: Vec<&str> = args
+        .iter()
+        .map(|arg| if *arg == output { &*plain } else { arg })
+        .collect();
+    run(&[&args[..], &["--plain-pairs"]].concat()).expect(0);
+    let plain = parse(&scratch.read("plain/pairs.jsonl"));
+    assert_eq!(plain.len(), pairs.len());
+    assert_eq!(plain[0]["prompt"], pairs[0]["prompt"][0]["content"]);
+    assert_eq!(plain[0]["chosen"], pairs[0]["chosen"][0]["content"]);
 }
 
 #[test]

@@ -58,6 +58,28 @@ fn the_best_sample_wins_in_one_call_or_in_a_knockout() {
 }
 
 #[test]
+fn thoughts_are_no_part_of_a_sample() {
+    let thinks = Scripted::from_fn(|job| {
+        // What is thought would win, what is said would not.
+        let said = job.sampling.seed == 0;
+        Ok(completion(if said {
+            "text 3"
+        } else {
+            "<think>text 9</think>\ntext 1"
+        }))
+    });
+    let settings = Settings {
+        policy: Some(Policy(Arc::new(thinks))),
+        ..Settings::default()
+    };
+    let answer = Server::start(by_number(), settings)
+        .post("/v1/best-of", &ask(2))
+        .ok();
+    assert_eq!(answer["best"]["text"], "text 3", "{answer}");
+    assert_eq!(answer["samples"]["sample-2"], "text 1", "{answer}");
+}
+
+#[test]
 fn what_fails_is_counted_or_refused() {
     let server = Server::start(by_number(), counting(2));
     let answer = server.post("/v1/best-of", &ask(5)).ok();

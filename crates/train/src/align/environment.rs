@@ -7,7 +7,7 @@ use super::held_out::HeldOut;
 use super::prompts::{Prompt, Split};
 use super::referee::{Group, Scored};
 use super::reward::Reward;
-use super::sample::{Writer, answer};
+use super::sample::Writer;
 use crate::checkpoint::write_atomically;
 use crate::folder::file_error;
 use crate::grpo::environment::{Answered, Environment, Grade, Grades, Task};
@@ -16,6 +16,7 @@ use crate::{TrainError, texts};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
+use rewardanything_core::answer;
 use rewardanything_engine::{Chat, LocalModel};
 use rewardanything_principles::Quality;
 use serde_json::json;
@@ -96,8 +97,7 @@ impl Aligning {
     /// With the text whose loss is measured, where there is some.
     pub(super) fn with_texts(mut self, recipe: &AlignRecipe, base: &Path) -> Result<Self, TrainError> {
         if let Some(text) = &recipe.held_out.text {
-            let mut pairs = texts::read(text, base)?;
-            pairs.shuffle(&mut ChaCha8Rng::seed_from_u64(mix(self.seed, &[0x7E57])));
+            let mut pairs = texts::shuffled(texts::read(text, base)?, mix(self.seed, &[0x7E57]));
             pairs.truncate(recipe.held_out.pairs);
             self.held_out.texts = pairs;
         }

@@ -3,11 +3,8 @@
 use super::prompts::Prompt;
 use crate::grpo::mix;
 use crate::texts::hash;
-use rewardanything_core::{FinishReason, Generate, GenerateJob, Sampling};
+use rewardanything_core::{FinishReason, Generate, GenerateJob, Sampling, answer};
 use serde::{Deserialize, Serialize};
-
-/// Where thinking ends.
-const THOUGHT: &str = "</think>";
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,31 +75,6 @@ impl Writer<'_> {
             },
             thinking: self.thinking,
             form: None,
-        }
-    }
-}
-
-/// A reply without what was thought before it. Thinking that never ended leaves no answer.
-pub(super) fn answer(text: &str) -> &str {
-    match text.rsplit_once(THOUGHT) {
-        Some((_, answer)) => answer.trim(),
-        None if text.trim_start().starts_with("<think>") => "",
-        None => text.trim(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thoughts_are_no_part_of_the_answer() {
-        for (text, expect) in [
-            (" plain \n", "plain"),
-            ("<think>\nso\n</think>\n\nyes", "yes"),
-            ("<think>\nso and", ""),
-        ] {
-            assert_eq!(answer(text), expect, "{text}");
         }
     }
 }
