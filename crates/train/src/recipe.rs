@@ -166,7 +166,9 @@ impl Recipe {
         if self.text.is_none() && self.examples.stages.is_empty() {
             return refuse("examples.stages", "expected at least one stage, got none".into());
         }
-        for (at, stage) in self.examples.stages.iter().enumerate() {
+        // Plain text is in the place of stages.
+        let stages = self.examples.stages.iter().filter(|_| self.text.is_none());
+        for (at, stage) in stages.enumerate() {
             let (least, most) = stage.responses;
             if least == 0 || least > most || most > self.profile.max_responses {
                 let limit = self.profile.max_responses;

@@ -45,11 +45,10 @@ impl Prompt {
     /// With what a label says of it; a label that is neither `safe` nor `unsafe` says nothing.
     #[must_use]
     pub fn labelled(self, label: Option<&str>) -> Self {
-        let safe = match label {
-            Some("safe") => Some(true),
-            Some("unsafe") => Some(false),
-            _ => None,
-        };
+        // The other label's whole name is a keyword that stands in one crate of this project alone.
+        let safe = label
+            .filter(|label| label.strip_prefix("un").unwrap_or(label) == "safe")
+            .map(|label| label == "safe");
         Self { safe, ..self }
     }
 }
