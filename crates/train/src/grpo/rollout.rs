@@ -63,6 +63,9 @@ pub struct Sampled<C> {
     pub ungraded: BTreeMap<&'static str, usize>,
 }
 
+/// A group, or why it has no grades.
+type Graded<C> = Result<Group<C>, Ungraded>;
+
 /// Makes engines of weights in memory: as a folder of the same weights would be loaded, without the folder.
 pub(super) struct Publisher {
     files: ModelFiles<'static>,
@@ -182,7 +185,7 @@ impl<E: Environment> Sampler<'_, E> {
         &self,
         step: usize,
         tasks: Vec<(usize, Task<E::Case>)>,
-    ) -> Result<Vec<Result<Group<E::Case>, Ungraded>>, TrainError> {
+    ) -> Result<Vec<Graded<E::Case>>, TrainError> {
         let size = self.recipe.rollout.group;
         let jobs: Vec<TokenJob> = tasks
             .iter()
@@ -228,12 +231,7 @@ impl<E: Environment> Sampler<'_, E> {
             .collect())
     }
 
-    fn group(
-        &self,
-        task: Task<E::Case>,
-        drawn: Vec<Drawn>,
-        grades: Grades,
-    ) -> Result<Group<E::Case>, Ungraded> {
+    fn group(&self, task: Task<E::Case>, drawn: Vec<Drawn>, grades: Grades) -> Graded<E::Case> {
         let rollouts: Vec<Rollout> = drawn
             .into_iter()
             .zip(grades?)
