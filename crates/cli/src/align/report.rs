@@ -222,9 +222,9 @@ fn samples(compared: &Compared<'_>, count: usize) -> String {
             ("before", &before.text),
             ("after", &after.text),
         ] {
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "{}{what}: {}\n",
+                "{}{what}: {}",
                 if what == "prompt" { "\n" } else { "" },
                 table::plain(said)
             );
