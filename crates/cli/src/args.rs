@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rewardanything_evals::layout::Layout;
 use rewardanything_remote::{ApiKey, ModelId};
 
+use crate::align::args::{ALIGN_HELP, AlignArgs};
 use crate::bench::args::{BENCH_HELP, BenchArgs, REPORT_HELP, ReportArgs};
+use crate::best_of::{BEST_OF_HELP, BestOfArgs};
 use crate::build::args::{AGREEMENT_HELP, AgreementArgs, BUILD_HELP, BuildArgs, DecontaminateArgs};
 use crate::principle::args::PrincipleCommand;
 use crate::serve::args::{SERVE_HELP, ServeArgs, UI_HELP, UiArgs};
@@ -62,6 +64,12 @@ pub(crate) enum Command {
     /// Train a judge
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Align a model with a principle
+    #[command(after_help = ALIGN_HELP)]
+    Align(Box<AlignArgs>),
+    /// The best of several replies of a policy, by a principle
+    #[command(after_help = BEST_OF_HELP)]
+    BestOf(Box<BestOfArgs>),
     /// Look at a model
     #[command(subcommand)]
     Model(ModelCommand),
@@ -528,7 +536,7 @@ fn temperature(text: &str) -> Result<f64, String> {
 }
 
 /// A number of at least one.
-fn positive(text: &str) -> Result<usize, String> {
+pub(crate) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(number) => Ok(number),

@@ -3,9 +3,11 @@
 //! This is the one crate that prints and the one that uses `anyhow`. What it decides is tested here; what it
 //! passes on is tested where it is done.
 
+mod align;
 mod args;
 mod batch;
 mod bench;
+mod best_of;
 mod build;
 mod convert;
 mod data;
@@ -74,6 +76,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => bench::report::run(&args),
         Command::Train(command) => training::run(&command),
+        Command::Align(args) => align::run(&args),
+        Command::BestOf(args) => best_of::run(&args),
         Command::Model(ModelCommand::Info { model, json }) => info::run(&model, json),
         Command::Model(ModelCommand::List { json }) => hub::list(json),
         Command::Model(ModelCommand::Pull { model }) => hub::pull(&model),

@@ -239,7 +239,14 @@ fn connect(urls: &[Address], args: &ServerArgs) -> Result<Pool> {
 /// # Errors
 /// There is no such model here, or it is unusable; the message names the file, field or tensor.
 pub(crate) fn load(name: &str, args: &LocalArgs) -> Result<LocalModel> {
-    let files = files(name)?;
+    loaded(files(name)?, name, args)
+}
+
+/// Loads a model from files that were opened already; `name` is for the message where that fails.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn loaded(files: ModelFiles<'_>, name: &str, args: &LocalArgs) -> Result<LocalModel> {
     let backend = match args.device {
         DeviceArg::Cpu => BackendOptions::Kernels {
             numerics: if args.exact {

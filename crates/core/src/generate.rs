@@ -313,6 +313,24 @@ impl Generate for Scripted {
     }
 }
 
+/// A reply without what was thought before it, and without white space around it. Thinking that never ended leaves no
+/// answer.
+///
+/// ```
+/// use rewardanything_core::answer;
+///
+/// assert_eq!(answer(" plain \n"), "plain");
+/// assert_eq!(answer("<think>\nso\n</think>\n\nyes"), "yes");
+/// assert_eq!(answer("<think>\nso and"), "");
+/// ```
+pub fn answer(reply: &str) -> &str {
+    match reply.rsplit_once("</think>") {
+        Some((_, answer)) => answer.trim(),
+        None if reply.trim_start().starts_with("<think>") => "",
+        None => reply.trim(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

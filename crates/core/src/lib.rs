@@ -55,6 +55,7 @@ mod generate;
 mod gold;
 mod interest;
 mod judge;
+mod knockout;
 mod mask;
 pub mod metrics;
 mod parse;
@@ -73,11 +74,12 @@ mod votes;
 
 pub use generate::{
     Completion, FinishReason, Generate, GenerateError, GenerateJob, Given, Message, Role, Scripted,
-    VerdictForm,
+    VerdictForm, answer,
 };
 pub use gold::Gold;
 pub use interest::{Interest, Waiter};
 pub use judge::{Judge, JudgeError, Judgment};
+pub use knockout::Knockout;
 pub use mask::{Mask, MaskError};
 pub use parse::{ParseError, Unscored, parse};
 pub use profile::{Decoding, Layout, OrderPolicy, Profile, SYSTEM_PROMPT, Sampling, ThinkingPolicy};

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::best_of::Policy;
 use crate::cache::{Cache, CacheSettings};
 use crate::gather::{Gather, GroupSettings};
 use crate::jobs::{self, JobSettings, Jobs};
@@ -21,7 +22,7 @@ use crate::metrics::{Gauges, Metrics, Remembered};
 use crate::rates::Rates;
 use crate::store::Store;
 use crate::watch::{self, Log};
-use crate::{chat, native, page, published, rewards, scoring};
+use crate::{best_of, chat, native, page, published, rewards, scoring};
 
 /// How a server behaves.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub groups: GroupSettings,
     /// What rewards are given by.
     pub rewards: RewardSettings,
+    /// What `/v1/best-of` samples from; without one, it refuses.
+    pub policy: Option<Policy>,
 }
 
 /// What rewards for training are given by, where the URL does not say.
@@ -97,6 +100,7 @@ impl Default for Settings {
             cache: CacheSettings::default(),
             groups: GroupSettings::default(),
             rewards: RewardSettings::default(),
+            policy: None,
         }
     }
 }
@@ -197,6 +201,7 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/v1/jobs/{id}/results", get(jobs::routes::results))
         .route("/v1/jobs/{id}/resume", post(jobs::routes::resume))
+        .route("/v1/best-of", post(best_of::best_of))
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/metrics", get(metrics))

@@ -14,6 +14,7 @@
 //! a judge behind URLs is the model's affair. Nobody's texts are logged.
 
 mod app;
+mod best_of;
 mod cache;
 mod chat;
 mod dates;
@@ -34,6 +35,7 @@ mod store;
 pub mod watch;
 
 pub use app::{App, Host, RewardSettings, Settings, router};
+pub use best_of::Policy;
 pub use cache::CacheSettings;
 pub use gather::GroupSettings;
 pub use jobs::JobSettings;

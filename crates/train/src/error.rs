@@ -32,6 +32,18 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
     },
+    /// A judge that rewards depend on gives none.
+    #[error(
+        "step {step}: the judge gave no verdict on any of {groups} groups of replies; the last: {message}"
+    )]
+    NoVerdict {
+        /// The step.
+        step: usize,
+        /// Groups that were to be judged.
+        groups: usize,
+        /// What became of the last.
+        message: String,
+    },
     /// The engine refused a model.
     #[error(transparent)]
     Engine(#[from] rewardanything_engine::EngineError),

@@ -1,14 +1,11 @@
 //! Real text to train on: files of prompts with several responses.
 
 use crate::examples::trained;
-use crate::{TrainError, synth};
-use flate2::read::GzDecoder;
+use crate::{TrainError, jsonl, synth};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rewardanything_principles::trim_to_words;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Sentences that the program makes for the index.
@@ -73,28 +70,14 @@ impl Pool {
     }
 
     fn read_file(&mut self, path: &Path, config: &PoolConfig) -> Result<(), TrainError> {
-        let error = |message: String| TrainError::File {
-            path: path.to_owned(),
-            message,
-        };
-        let file = File::open(path).map_err(|e| error(e.to_string()))?;
-        let gzip = path.extension().is_some_and(|e| e == "gz");
-        let reader: Box<dyn Read> = if gzip {
-            Box::new(GzDecoder::new(file))
-        } else {
-            Box::new(file)
-        };
-        for (number, line) in BufReader::new(reader).lines().enumerate() {
-            let line = line.map_err(|e| error(format!("line {}: {e}", number + 1)))?;
-            let record: Record =
-                serde_json::from_str(&line).map_err(|e| error(format!("line {}: {e}", number + 1)))?;
+        jsonl::each(path, |record: Record| {
             let licensed =
                 config.license_class.is_empty() || config.license_class.contains(&record.license_class);
             if licensed && !config.exclude_ids.iter().any(|p| record.id.starts_with(p)) {
                 self.add(&record, config.max_sentences);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn add(&mut self, record: &Record, max_sentences: usize) {

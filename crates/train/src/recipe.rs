@@ -6,6 +6,7 @@ use crate::examples::{ExampleConfig, ShownConfig};
 use crate::fused::Compute;
 use crate::lora::LoraConfig;
 use crate::pool::PoolConfig;
+use crate::texts::TextConfig;
 use rewardanything_core::Profile;
 use rewardanything_engine::Config;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,8 @@ pub struct Recipe {
     pub output: PathBuf,
     /// Where the weights come from.
     pub model: ModelSource,
-    /// How the judge is spoken to; written beside the weights as `judge.toml`.
+    /// How the judge is spoken to; written beside the weights as `judge.toml`, unless they are trained on plain text.
+    #[serde(default = "Profile::rewardanything")]
     pub profile: Profile,
     /// Real text to train on.
     #[serde(default)]
@@ -32,6 +34,9 @@ pub struct Recipe {
     /// Items with gold that are shown too.
     #[serde(default)]
     pub items: ShownConfig,
+    /// Plain text, in the place of everything else: what comes out is a language model, and no judge.
+    #[serde(default)]
+    pub text: Option<TextConfig>,
     /// The optimiser.
     #[serde(default)]
     pub optim: Optim,
@@ -158,10 +163,12 @@ impl Recipe {
                 "expected a share in 0..=1 and a weight of at least 0".into(),
             );
         }
-        if self.examples.stages.is_empty() {
+        if self.text.is_none() && self.examples.stages.is_empty() {
             return refuse("examples.stages", "expected at least one stage, got none".into());
         }
-        for (at, stage) in self.examples.stages.iter().enumerate() {
+        // Plain text is in the place of stages.
+        let stages = self.examples.stages.iter().filter(|_| self.text.is_none());
+        for (at, stage) in stages.enumerate() {
             let (least, most) = stage.responses;
             if least == 0 || least > most || most > self.profile.max_responses {
                 let limit = self.profile.max_responses;

@@ -11,9 +11,10 @@ use crate::pool::Pool;
 use crate::recipe::{Backend, ModelSource, Recipe};
 use crate::replica::{Place, Replica};
 use crate::sequence::Sequence;
+use crate::texts::Pair;
 use crate::trainable::Trainable;
 use crate::watch::{Ended, RunNote};
-use crate::{TrainError, bpe};
+use crate::{TrainError, bpe, texts};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rewardanything_engine::Config;
@@ -68,6 +69,12 @@ pub fn run_until(path: &Path, resume: bool, until: Option<usize>) -> Result<Fini
     trainer.train(until.unwrap_or(recipe.run.steps))
 }
 
+/// What a tokenizer of one's own is made from.
+struct Source<'a> {
+    pool: &'a Pool,
+    pairs: &'a [Pair],
+}
+
 struct Trainer<'a> {
     recipe: &'a Recipe,
     folder: RunFolder,
@@ -77,6 +84,7 @@ struct Trainer<'a> {
     encoder: Encoder,
     pool: Pool,
     shown: Shown,
+    pairs: Vec<Pair>,
     state: State,
 }
 
@@ -85,8 +93,18 @@ impl<'a> Trainer<'a> {
         let folder = RunFolder::open(base.join(&recipe.output), resume)?;
         let mut pool = Pool::read(&recipe.pool, base)?;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-        pool.index_made_up(recipe.seed);
-        let (config, tokenizer) = Self::model(recipe, base, &folder, &pool, resume)?;
+        let pairs = match &recipe.text {
+            Some(text) => texts::read(text, base)?,
+            None => Vec::new(),
+        };
+        if recipe.text.is_none() {
+            pool.index_made_up(recipe.seed);
+        }
+        let source = Source {
+            pool: &pool,
+            pairs: &pairs,
+        };
+        let (config, tokenizer) = Self::model(recipe, base, &folder, &source, resume)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let (from, weights) = match &recipe.model {
             ModelSource::Scratch(_) => (String::new(), layout.initial(&mut rng)),
@@ -116,6 +134,7 @@ impl<'a> Trainer<'a> {
             encoder,
             pool,
             shown: Shown::read(&recipe.items, base)?,
+            pairs,
             state,
         })
     }
@@ -125,7 +144,7 @@ impl<'a> Trainer<'a> {
         recipe: &Recipe,
         base: &Path,
         output: &RunFolder,
-        pool: &Pool,
+        source: &Source<'_>,
         resume: bool,
     ) -> Result<(Config, tokenizers::Tokenizer), TrainError> {
         let file = |name: &str| output.file(name);
@@ -135,7 +154,14 @@ impl<'a> Trainer<'a> {
                 let mut config = (**config).clone();
                 let tokenizer = if resume {
                     tokenizers::Tokenizer::from_file(file("tokenizer.json")).map_err(tokenizer_error)?
+                } else if recipe.text.is_some() {
+                    let texts = source.pairs.iter();
+                    bpe::train(
+                        texts.map(|pair| format!("{}\n{}", pair.prompt, pair.response)),
+                        config.vocab_size,
+                    )?
                 } else {
+                    let pool = source.pool;
                     let maker = Maker {
                         config: &recipe.examples,
                         pool,
@@ -168,17 +194,24 @@ impl<'a> Trainer<'a> {
                 let json =
                     serde_json::to_string_pretty(&config).expect("a configuration is JSON. This is a bug.");
                 write_atomically(&file("config.json"), json.as_bytes())?;
+                let template = if recipe.text.is_some() {
+                    include_str!("text_template.jinja")
+                } else {
+                    include_str!("chat_template.jinja")
+                };
                 let chat = serde_json::json!({
                     "tokenizer_class": "PreTrainedTokenizerFast",
-                    "chat_template": include_str!("chat_template.jinja"),
+                    "chat_template": template,
                     "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
                     "model_max_length": config.max_position_embeddings, "clean_up_tokenization_spaces": false,
                 });
                 let text = serde_json::to_string_pretty(&chat).expect("a template is JSON. This is a bug.");
                 write_atomically(&file("tokenizer_config.json"), text.as_bytes())?;
-                let text = toml::to_string_pretty(&recipe.profile)
-                    .map_err(|e| TrainError::Tokenizer(e.to_string()))?;
-                write_atomically(&file("judge.toml"), text.as_bytes())?;
+                if recipe.text.is_none() {
+                    let text = toml::to_string_pretty(&recipe.profile)
+                        .map_err(|e| TrainError::Tokenizer(e.to_string()))?;
+                    write_atomically(&file("judge.toml"), text.as_bytes())?;
+                }
                 Ok((config, tokenizer))
             }
             ModelSource::From(folder) => output.take_model(&base.join(folder)),
@@ -286,8 +319,12 @@ impl<'a> Trainer<'a> {
         let progress = step as f64 / recipe.run.steps as f64;
         let (mut batch, mut tokens, mut too_long) = (Vec::new(), 0, 0);
         for index in 0.. {
-            let shown = self.shown.example(&recipe.profile, recipe.seed, (step, index));
-            let example = shown.unwrap_or_else(|| maker.example(step, index, progress));
+            let example = if self.pairs.is_empty() {
+                let shown = self.shown.example(&recipe.profile, recipe.seed, (step, index));
+                shown.unwrap_or_else(|| maker.example(step, index, progress))
+            } else {
+                texts::example(&self.pairs, recipe.seed, (step, index))
+            };
             let sequence = self.encoder.encode(&example, (step, index))?;
             if sequence.tokens.len() > recipe.run.max_tokens {
                 too_long += 1;

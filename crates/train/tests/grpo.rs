@@ -1,7 +1,7 @@
 //! Whole runs: a toy task whose best policy is known, and a judge.
 
 use rewardanything_train::TrainError;
-use rewardanything_train::grpo::environment::{Environment, Grade, Reply, Task};
+use rewardanything_train::grpo::environment::{Answered, Environment, Grade, Grades, Task, each};
 use rewardanything_train::grpo::trainer::{Finished, Span, run_in};
 use rewardanything_train::grpo::{self, GrplRecipe};
 use serde_json::Value;
@@ -28,13 +28,15 @@ impl Environment for Halves {
         })
     }
 
-    fn grade(&self, &upper: &bool, reply: &Reply<'_>) -> Grade {
-        let wanted = reply.tokens.iter().filter(|t| (**t >= HALF) == upper).count();
-        Grade {
-            total: wanted as f64 / reply.tokens.len().max(1) as f64,
-            in_format: !reply.tokens.is_empty(),
-            parts: vec![("wanted", wanted as f64)],
-        }
+    fn grades(&self, _: usize, answered: &[Answered<'_, bool>]) -> Result<Vec<Grades>, TrainError> {
+        Ok(each(answered, |&upper, reply| {
+            let wanted = reply.tokens.iter().filter(|t| (**t >= HALF) == upper).count();
+            Grade {
+                total: wanted as f64 / reply.tokens.len().max(1) as f64,
+                in_format: !reply.tokens.is_empty(),
+                parts: vec![("wanted", wanted as f64)],
+            }
+        }))
     }
 }
 
@@ -235,8 +237,8 @@ impl Environment for Flat {
         })
     }
 
-    fn grade(&self, &index: &usize, reply: &Reply<'_>) -> Grade {
-        Grade {
+    fn grades(&self, _: usize, answered: &[Answered<'_, usize>]) -> Result<Vec<Grades>, TrainError> {
+        Ok(each(answered, |&index, reply| Grade {
             // The third case alone tells replies apart.
             total: if index == 2 {
                 f64::from(reply.tokens.first().copied().unwrap_or(0))
@@ -244,7 +246,7 @@ impl Environment for Flat {
                 0.5
             },
             ..Grade::default()
-        }
+        }))
     }
 }
 

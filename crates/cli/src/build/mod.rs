@@ -2,7 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod clean;
-mod csv;
+pub(crate) mod csv;
 pub(crate) mod people;
 mod sample;
 

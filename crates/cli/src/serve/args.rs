@@ -20,6 +20,7 @@ Endpoints:
   POST /v1/chat/completions, and for reward models' callers /classify /score /rerank /v1/embeddings
   POST /get_reward         OpenRLHF, and /rewards/slime; samples of one prompt are judged together (?n=, ?principle=)
   POST /api/...            all that the published package's server has
+  POST /v1/best-of         samples of the policy that --policy names, and the best under a principle
   POST /v1/lint and GET /v1/principles, /v1/models /healthz /readyz /metrics /openapi.json
   GET  / in a browser      a page to judge, compare principles and look around with; /runs, curves of training
 
@@ -94,6 +95,12 @@ pub(crate) struct ServeArgs {
     /// Show the curves of the training runs in a folder, its own or those in it, at /runs
     #[arg(long, value_name = "FOLDER")]
     pub(crate) runs: Option<PathBuf>,
+    /// What /v1/best-of samples from: the URL of an OpenAI-compatible server, or a folder
+    #[arg(long, value_name = "URL|MODEL")]
+    pub(crate) policy: Option<String>,
+    /// The model to ask that server for. Without it, the only one that it serves
+    #[arg(long, value_name = "NAME", requires = "policy")]
+    pub(crate) policy_model: Option<String>,
     /// Taken from the published package's command, and without meaning: jobs write no files
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) base_output_path: Option<PathBuf>,

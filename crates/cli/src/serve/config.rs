@@ -37,6 +37,8 @@ struct File {
     samples_per_prompt: Option<u16>,
     group_wait: Option<u32>,
     runs: Option<PathBuf>,
+    policy: Option<String>,
+    policy_model: Option<String>,
 }
 
 /// How jobs are kept.
@@ -121,6 +123,8 @@ pub(crate) fn applied(mut args: ServeArgs) -> Result<(ServeArgs, Vec<String>)> {
     args.principle = args.principle.or(file.principle.map(Text::Typed));
     args.samples_per_prompt = args.samples_per_prompt.or(file.samples_per_prompt);
     args.group_wait = args.group_wait.or(file.group_wait);
+    args.policy = args.policy.or(file.policy);
+    args.policy_model = args.policy_model.or(file.policy_model);
     Ok((args, notes))
 }
 

@@ -17,11 +17,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rewardanything_engine::LocalModel;
 use rewardanything_remote::{Backend, Circuit};
 use rewardanything_serve::watch::{Event, Log};
-use rewardanything_serve::{App, CacheSettings, Host, Limits, RewardSettings, Settings, Store, serve};
+use rewardanything_serve::{
+    App, CacheSettings, Host, Limits, Policy, RewardSettings, Settings, Store, serve,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::Outcome;
+use crate::align::policy;
+use crate::args::ServerArgs;
 use crate::hub;
 use crate::models::{self, Speaker};
 use crate::serve::args::{LogForm, ServeArgs};
@@ -81,6 +85,17 @@ pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
         principle: args.principle.as_ref().map(Text::read).transpose()?,
         principles: library(),
         samples: args.samples_per_prompt.map_or(1, usize::from),
+    };
+    settings.policy = match &args.policy {
+        None => None,
+        Some(name) => {
+            let server = ServerArgs {
+                served_model: args.policy_model.clone(),
+                ..args.model.server.clone()
+            };
+            let policy = policy::policy(name, None, (&args.model.local, &server)).context("--policy")?;
+            Some(Policy(policy.model))
+        }
     };
     settings.max_body = args
         .max_body
@@ -176,7 +191,6 @@ fn remembering(args: &ServeArgs, speaker: &Speaker) -> Result<CacheSettings> {
     })
 }
 
-async fn listen(host: &str, port: u16, app: Arc<App>) -> Result<bool> {
 async fn listen(host: &str, port: u16, app: Arc<App>, tell: Option<Tell>) -> Result<bool> {
     // Before the address is announced, so that whoever reads it can already end the server.
     let ended = ended()?;

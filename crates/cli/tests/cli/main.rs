@@ -1,5 +1,6 @@
 //! The program as its users meet it, run as a process of its own, and the walls between the crates.
 
+mod align;
 mod architecture;
 mod bench;
 mod book;

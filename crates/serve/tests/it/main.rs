@@ -1,5 +1,6 @@
 //! The server over real sockets, before real and scripted judges.
 
+mod best_of;
 mod common;
 mod frameworks;
 mod injection;

@@ -2,6 +2,7 @@
 
 use super::advantage::Scale;
 use super::loss::LossConfig;
+use super::preference::DpoConfig;
 use crate::TrainError;
 use crate::adamw::Optim;
 use crate::examples::ExampleConfig;
@@ -40,6 +41,10 @@ pub struct GrplRecipe {
     /// Clipping, divergence, weights of tokens.
     #[serde(default)]
     pub loss: LossConfig,
+    /// Learning from the best and the worst reply of each group, in the place of all of them; clip, divergence and weights
+    /// of tokens then mean nothing.
+    #[serde(default)]
+    pub dpo: Option<DpoConfig>,
     /// Adapters to train in the place of all weights.
     #[serde(default)]
     pub lora: Option<LoraConfig>,
@@ -58,6 +63,10 @@ pub struct GrplRecipe {
 pub struct Start {
     /// A model folder in the Hugging Face layout. Its weights are also the reference that the divergence is from.
     pub from: PathBuf,
+    /// A text with `{prompt}` in it that prompts are put into, in the place of the model's chat template. A model without
+    /// one reads the prompt and a line break after it where nothing is said.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// Where cases come from.
@@ -222,7 +231,7 @@ impl GrplRecipe {
         Ok(recipe)
     }
 
-    fn check(&self) -> Result<(), TrainError> {
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
         let (run, rollout) = (&self.run, &self.rollout);
         for (field, value, least) in [
             ("run.steps", run.steps, 1),
@@ -245,7 +254,7 @@ impl GrplRecipe {
                 return refuse(field, format!("expected at least {least}, got {value}"));
             }
         }
-        let replies = rollout.cases * rollout.group;
+        let replies = rollout.cases * if self.dpo.is_some() { 2 } else { rollout.group };
         if run.mini_batches * run.accumulation > replies {
             let message = format!(
                 "{} times run.accumulation of {} are more parts than the {replies} replies of a step",
@@ -274,12 +283,19 @@ impl GrplRecipe {
                 self.reward.length.map_or(0.0, |l| l.weight),
                 f64::MAX,
             ),
+            ("dpo.beta", self.dpo.map_or(0.0, |dpo| dpo.beta), f64::MAX),
             ("optim.lr", self.optim.lr, f64::MAX),
         ] {
             if !(0.0..=most).contains(&value) {
                 let range = if most == 1.0 { "0 to 1" } else { "0 or more" };
                 return refuse(field, format!("expected {range}, got {value}"));
             }
+        }
+        if self.dpo.is_some_and(|dpo| dpo.beta <= 0.0) {
+            return refuse(
+                "dpo.beta",
+                "expected more than 0, at which nothing is learned".to_owned(),
+            );
         }
         if weights.format + weights.accuracy <= 0.0 {
             return refuse("reward.weights", "expected one above 0, got only 0".to_owned());

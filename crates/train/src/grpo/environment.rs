@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rewardanything_core::reward::{Reward, RewardWeights, reward};
 use rewardanything_core::{Mask, Profile, ThinkingPolicy, messages, parse};
 use rewardanything_engine::{Chat, LocalModel};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A prompt to reply to.
@@ -50,8 +51,72 @@ pub struct Grade {
     pub parts: Vec<(&'static str, f64)>,
 }
 
+/// A case and all replies to it.
+#[derive(Clone, Debug)]
+pub struct Answered<'a, C> {
+    /// The case.
+    pub case: &'a C,
+    /// The replies.
+    pub replies: Vec<Reply<'a>>,
+}
+
+/// Why the replies to a case have no grades: such a group is counted, and teaches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ungraded {
+    /// A short fixed name, for counts.
+    pub kind: &'static str,
+    /// What happened.
+    pub message: String,
+}
+
+/// What the replies to a case earn, one grade each.
+pub type Grades = Result<Vec<Grade>, Ungraded>;
+
+/// Grades where every reply earns by itself.
+pub fn each<C>(answered: &[Answered<'_, C>], grade: impl Fn(&C, &Reply<'_>) -> Grade) -> Vec<Grades> {
+    answered
+        .iter()
+        .map(|group| {
+            Ok(group
+                .replies
+                .iter()
+                .map(|reply| grade(group.case, reply))
+                .collect())
+        })
+        .collect()
+}
+
+/// Something about a step that somebody should look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alarm {
+    /// Which number is beyond its bound, as in the metrics.
+    pub name: &'static str,
+    /// The number.
+    pub value: f64,
+    /// What it means, and what the bound is.
+    pub message: String,
+}
+
+/// A step in the numbers that alarms go by.
+#[derive(Clone, Debug, Default)]
+pub struct Seen<'a> {
+    /// Means of the parts of grades.
+    pub parts: BTreeMap<&'static str, f64>,
+    /// Mean divergence from the starting weights; `None` in a step without an update.
+    pub kl: Option<f64>,
+    /// Share of replies that the limit ended.
+    pub truncated: f64,
+    /// Share of groups without grades.
+    pub ungraded: f64,
+    /// The measurement after the step, where there was one.
+    pub validated: Option<&'a Validated>,
+}
+
 /// Cases and rewards.
 pub trait Environment {
+    /// What kind of training this is, in the run's note.
+    const KIND: &'static str = "grpl";
+
     /// What grading needs of a case.
     type Case;
 
@@ -61,16 +126,25 @@ pub trait Environment {
     /// A case that cannot be had.
     fn task(&self, step: usize, index: usize, progress: f64) -> Result<Task<Self::Case>, TrainError>;
 
-    /// What a reply earns.
-    fn grade(&self, case: &Self::Case, reply: &Reply<'_>) -> Grade;
+    /// What the replies of `step` earn, group by group in their order; [`each`] where they do not depend on one another.
+    ///
+    /// # Errors
+    /// What ends the run. A group that alone cannot be graded is [`Ungraded`].
+    fn grades(&self, step: usize, answered: &[Answered<'_, Self::Case>]) -> Result<Vec<Grades>, TrainError>;
 
     /// How good the model is at what it is trained for; `None` where nothing measures it.
     ///
     /// # Errors
     /// A model that cannot be run.
-    fn validate(&self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
+    fn validate(&mut self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
         let _ = model;
         Ok(None)
+    }
+
+    /// What somebody should look at after a step.
+    fn alarms(&self, seen: &Seen<'_>) -> Vec<Alarm> {
+        let _ = seen;
+        Vec::new()
     }
 }
 
@@ -195,6 +269,16 @@ impl Environment for Judging {
         Ok(Task { id, prompt, case })
     }
 
+    fn grades(&self, _: usize, answered: &[Answered<'_, Case>]) -> Result<Vec<Grades>, TrainError> {
+        Ok(each(answered, |case, reply| self.grade(case, reply)))
+    }
+
+    fn validate(&mut self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
+        Ok(self.validation.as_ref().map(|validation| validation.of(model)))
+    }
+}
+
+impl Judging {
     fn grade(&self, case: &Case, reply: &Reply<'_>) -> Grade {
         let of = reward(reply.text, &case.gold, &case.mask, &self.weights);
         let penalty = self
@@ -213,10 +297,6 @@ impl Environment for Judging {
             in_format: of.format.total > 1.0 - 1e-9,
             parts,
         }
-    }
-
-    fn validate(&self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
-        Ok(self.validation.as_ref().map(|validation| validation.of(model)))
     }
 }
 

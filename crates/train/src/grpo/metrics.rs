@@ -1,6 +1,8 @@
 //! What a step leaves in `metrics.jsonl` and `samples.jsonl`.
 
-use super::rollout::{Group, Rollout};
+use super::environment::{Alarm, Seen};
+use super::preference::Pairs;
+use super::rollout::{Group, Rollout, Sampled};
 use super::validation::Validated;
 use crate::fused::Likelihoods;
 use serde::Serialize;
@@ -26,10 +28,15 @@ pub(super) struct Metrics {
     pub(super) clip_share: f64,
     pub(super) mismatch: Option<Mismatch>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dpo: Option<Pairs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) validation: Option<Validated>,
     /// Before the first step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) start: Option<Validated>,
+    /// Numbers beyond their bounds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) alarms: BTreeMap<&'static str, f64>,
     pub(super) rollout_tokens_per_second: f64,
     pub(super) training_tokens_per_second: f64,
     pub(super) seconds: Seconds,
@@ -60,6 +67,11 @@ pub(super) struct Replies {
     pub(super) groups: usize,
     pub(super) flat_groups: usize,
     pub(super) too_long: usize,
+    /// Groups without grades, which count nowhere else.
+    pub(super) ungraded_groups: usize,
+    /// The same by what kept them from having some.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ungraded: BTreeMap<&'static str, usize>,
     pub(super) truncated: usize,
     pub(super) length: f64,
     pub(super) longest: usize,
@@ -67,7 +79,8 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    pub(super) fn of<C>(groups: &[Group<C>], too_long: usize) -> Self {
+    pub(super) fn of<C>(sampled: &Sampled<C>) -> Self {
+        let groups = &sampled.groups;
         let rollouts = || groups.iter().flat_map(|group| &group.rollouts);
         let count = rollouts().count();
         let mean = |sum: f64| sum / count.max(1) as f64;
@@ -89,13 +102,35 @@ impl Replies {
             replies: count,
             groups: groups.len(),
             flat_groups: groups.iter().filter(|g| g.is_flat()).count(),
-            too_long,
+            too_long: sampled.too_long,
+            ungraded_groups: sampled.ungraded.values().sum(),
+            ungraded: sampled.ungraded.clone(),
             truncated: rollouts().filter(|r| r.truncated).count(),
             length: mean(rollouts().map(|r| r.tokens.len()).sum::<usize>() as f64),
             longest: rollouts().map(|r| r.tokens.len()).max().unwrap_or(0),
             prompt_length: groups.iter().map(|g| g.task.prompt.len()).sum::<usize>() as f64
                 / groups.len().max(1) as f64,
         }
+    }
+}
+
+impl Metrics {
+    /// What alarms go by.
+    pub(super) fn seen(&self) -> Seen<'_> {
+        let replies = &self.replies;
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        Seen {
+            parts: replies.parts.clone(),
+            kl: self.kl,
+            truncated: share(replies.truncated, replies.replies),
+            ungraded: share(replies.ungraded_groups, replies.groups + replies.ungraded_groups),
+            validated: self.validation.as_ref(),
+        }
+    }
+
+    /// Notes the numbers of alarms.
+    pub(super) fn note(&mut self, alarms: &[Alarm]) {
+        self.alarms = alarms.iter().map(|alarm| (alarm.name, alarm.value)).collect();
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! [`trainer`] runs the steps; [`environment`] is where cases and rewards come from, so that the same trainer solves toy
 //! tasks in tests; [`rollout`] samples; [`update`] makes the loss a gradient; [`advantages`] and [`LossConfig`] are the
-//! formulas.
+//! formulas; [`preference`] learns from the best and the worst of each group in their place.
 
 mod advantage;
 pub mod cases;
@@ -17,7 +17,9 @@ mod config;
 pub mod environment;
 mod loss;
 mod metrics;
+pub mod preference;
 pub mod rollout;
+mod template;
 pub mod trainer;
 pub mod update;
 mod validation;
@@ -27,7 +29,10 @@ pub use config::{
     CaseSource, GrplRecipe, GrplRun, LengthPenalty, MadeCases, RewardConfig, RolloutConfig, Start,
     ValidationConfig,
 };
+pub use environment::{Alarm, Answered, Seen, Ungraded};
 pub use loss::{LossConfig, Normalise, TokenFacts, TokenLoss};
+pub use preference::DpoConfig;
+pub use template::plain_template;
 pub use trainer::{Finished, run, run_until};
 pub use validation::Validated;
 

@@ -2,15 +2,16 @@
 
 use super::advantage::{advantages, is_flat};
 use super::config::{GrplRecipe, RolloutConfig};
-use super::environment::{Environment, Grade, Reply, Task};
+use super::environment::{Answered, Environment, Grade, Grades, Reply, Task, Ungraded};
 use super::mix;
 use crate::TrainError;
 use crate::checkpoint::exported;
 use crate::layout::Layout;
 use rewardanything_core::{FinishReason, Sampling};
 use rewardanything_engine::{
-    BackendOptions, LoadOptions, LocalModel, ModelFiles, Numerics, TokenJob, Weights,
+    BackendOptions, LoadOptions, LocalModel, ModelFiles, Numerics, TokenJob, TokenReply, Weights,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Bytes of keys and values of prompts that the replies of a group share.
@@ -58,7 +59,12 @@ pub struct Sampled<C> {
     pub groups: Vec<Group<C>>,
     /// Cases that were left out for the length of their prompt.
     pub too_long: usize,
+    /// Groups without grades, by what kept them from having some; they are not among `groups`.
+    pub ungraded: BTreeMap<&'static str, usize>,
 }
+
+/// A group, or why it has no grades.
+type Graded<C> = Result<Group<C>, Ungraded>;
 
 /// Makes engines of weights in memory: as a folder of the same weights would be loaded, without the folder.
 pub(super) struct Publisher {
@@ -67,10 +73,20 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// For the model whose files, but for the weights, lie in `folder`.
-    pub(super) fn new(folder: &Path, threads: usize, rollout: &RolloutConfig) -> Result<Self, TrainError> {
+    /// For the model whose files, but for the weights, lie in `folder`. Prompts are rendered by `template` where there is
+    /// one, in the place of the model's own.
+    pub(super) fn new(
+        folder: &Path,
+        template: Option<&str>,
+        threads: usize,
+        rollout: &RolloutConfig,
+    ) -> Result<Self, TrainError> {
+        let mut files = ModelFiles::from_folder(folder)?;
+        if let Some(template) = template {
+            files.settings.chat_template = Some(template.to_owned());
+        }
         Ok(Self {
-            files: ModelFiles::from_folder(folder)?,
+            files,
             options: LoadOptions {
                 backend: BackendOptions::Kernels {
                     numerics: Numerics::Native,
@@ -118,11 +134,23 @@ impl<E: Environment> Sampler<'_, E> {
             .unwrap_or(context.saturating_sub(rollout.max_new_tokens));
         let progress = step as f64 / self.recipe.run.steps as f64;
         let (mut groups, mut too_long, mut index) = (Vec::new(), 0, 0);
+        let (mut ungraded, mut failed, mut last) = (BTreeMap::new(), 0, None);
         loop {
             let good = groups.iter().filter(|g: &&Group<E::Case>| !g.is_flat()).count();
-            let missing = (rollout.cases - good).min(rollout.most() - groups.len());
+            let missing = (rollout.cases - good).min(rollout.most() - groups.len() - failed);
             if missing == 0 {
-                return Ok(Sampled { groups, too_long });
+                if let (Some(message), true) = (last, groups.is_empty()) {
+                    return Err(TrainError::NoVerdict {
+                        step,
+                        groups: failed,
+                        message,
+                    });
+                }
+                return Ok(Sampled {
+                    groups,
+                    too_long,
+                    ungraded,
+                });
             }
             let mut tasks = Vec::with_capacity(missing);
             while tasks.len() < missing {
@@ -140,7 +168,16 @@ impl<E: Environment> Sampler<'_, E> {
                     });
                 }
             }
-            groups.extend(self.groups(step, tasks)?);
+            for group in self.groups(step, tasks)? {
+                match group {
+                    Ok(group) => groups.push(group),
+                    Err(why) => {
+                        failed += 1;
+                        *ungraded.entry(why.kind).or_insert(0) += 1;
+                        last = Some(why.message);
+                    }
+                }
+            }
         }
     }
 
@@ -148,7 +185,7 @@ impl<E: Environment> Sampler<'_, E> {
         &self,
         step: usize,
         tasks: Vec<(usize, Task<E::Case>)>,
-    ) -> Result<Vec<Group<E::Case>>, TrainError> {
+    ) -> Result<Vec<Graded<E::Case>>, TrainError> {
         let size = self.recipe.rollout.group;
         let jobs: Vec<TokenJob> = tasks
             .iter()
@@ -169,50 +206,86 @@ impl<E: Environment> Sampler<'_, E> {
                 guide: None,
             })
             .collect();
-        let mut replies = self.model.generate_tokens(&jobs).into_iter();
-        tasks
+        let replies = self.model.generate_tokens(&jobs);
+        let drawn = replies
             .into_iter()
-            .map(|(_, task)| {
-                let rollouts = replies
-                    .by_ref()
-                    .take(size)
-                    .map(|reply| self.rollout(&task, reply?))
-                    .collect::<Result<Vec<_>, TrainError>>()?;
-                let rewards: Vec<f64> = rollouts.iter().map(|r| r.grade.total).collect();
-                let advantages = if is_flat(&rewards) {
-                    Vec::new()
-                } else {
-                    advantages(&rewards, self.recipe.advantage)
-                };
-                Ok(Group {
-                    task,
-                    rollouts,
-                    advantages,
-                })
+            .map(|reply| self.drawn(reply?))
+            .collect::<Result<Vec<Drawn>, TrainError>>()?;
+        let answered: Vec<Answered<'_, E::Case>> = tasks
+            .iter()
+            .zip(drawn.chunks(size))
+            .map(|((_, task), drawn)| Answered {
+                case: &task.case,
+                replies: drawn.iter().map(Drawn::seen).collect(),
             })
-            .collect()
+            .collect();
+        let grades = self.environment.grades(step, &answered)?;
+        let mut drawn = drawn.into_iter();
+        Ok(tasks
+            .into_iter()
+            .zip(grades)
+            .map(|((_, task), grades)| {
+                let drawn: Vec<Drawn> = drawn.by_ref().take(size).collect();
+                self.group(task, drawn, grades)
+            })
+            .collect())
     }
 
-    fn rollout(
-        &self,
-        task: &Task<E::Case>,
-        reply: rewardanything_engine::TokenReply,
-    ) -> Result<Rollout, TrainError> {
-        let text = self.model.chat().decode(&reply.tokens)?;
-        let seen = Reply {
-            tokens: &reply.tokens,
-            text: &text,
+    fn group(&self, task: Task<E::Case>, drawn: Vec<Drawn>, grades: Grades) -> Graded<E::Case> {
+        let rollouts: Vec<Rollout> = drawn
+            .into_iter()
+            .zip(grades?)
+            .map(|(drawn, grade)| drawn.graded(grade))
+            .collect();
+        let rewards: Vec<f64> = rollouts.iter().map(|r| r.grade.total).collect();
+        let advantages = if is_flat(&rewards) {
+            Vec::new()
+        } else {
+            advantages(&rewards, self.recipe.advantage)
         };
-        let grade = self.environment.grade(&task.case, &seen);
-        let truncated = reply.finish() == FinishReason::Length;
-        let mut tokens = reply.tokens;
-        tokens.extend(reply.stop);
-        Ok(Rollout {
-            tokens,
-            sampled: reply.log_probabilities,
-            text,
-            truncated,
-            grade,
+        Ok(Group {
+            task,
+            rollouts,
+            advantages,
         })
+    }
+
+    fn drawn(&self, reply: TokenReply) -> Result<Drawn, TrainError> {
+        Ok(Drawn {
+            text: self.model.chat().decode(&reply.tokens)?,
+            truncated: reply.finish() == FinishReason::Length,
+            tokens: reply.tokens,
+            stop: reply.stop,
+            sampled: reply.log_probabilities,
+        })
+    }
+}
+
+/// A reply that has no grade yet.
+struct Drawn {
+    tokens: Vec<u32>,
+    stop: Option<u32>,
+    sampled: Vec<f32>,
+    text: String,
+    truncated: bool,
+}
+
+impl Drawn {
+    fn seen(&self) -> Reply<'_> {
+        Reply {
+            tokens: &self.tokens,
+            text: &self.text,
+        }
+    }
+
+    fn graded(mut self, grade: Grade) -> Rollout {
+        self.tokens.extend(self.stop);
+        Rollout {
+            tokens: self.tokens,
+            sampled: self.sampled,
+            text: self.text,
+            truncated: self.truncated,
+            grade,
+        }
     }
 }

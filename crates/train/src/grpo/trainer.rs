@@ -1,11 +1,13 @@
 //! The steps of a run: sample, reward, update, publish.
 
 use super::config::GrplRecipe;
-use super::environment::{Environment, Judging};
+use super::environment::{Alarm, Environment, Judging};
 use super::loss::TokenFacts;
 use super::metrics::{Metrics, Mismatch, Replies, entropy, samples};
 use super::mix;
+use super::preference::{Pairs, Weighed, weigh};
 use super::rollout::{Publisher, Sampler};
+use super::template;
 use super::update::{GrpoLoss, Policy, Trajectories};
 use super::validation::Validated;
 use crate::TrainError;
@@ -35,10 +37,12 @@ pub struct Finished {
     pub steps: usize,
     /// Mean reward of the last step's replies; not a number when no step was done.
     pub reward: f64,
-    /// The step after which validation was best, and the accuracy then; that model is in the folder `best`.
+    /// The step after which validation was best, and the [goodness](Validated::goodness) then; that model is in the folder `best`.
     pub best: Option<(usize, f64)>,
     /// Whether the run ended early because validation got no better.
     pub stopped_early: bool,
+    /// What somebody should look at, each with its step.
+    pub alarms: Vec<(usize, Alarm)>,
 }
 
 /// Trains as the recipe at `path` says; with `resume`, goes on from the last checkpoint in the output folder.
@@ -146,6 +150,11 @@ impl<'a, E: Environment> Trainer<'a, E> {
             let text = toml::to_string_pretty(profile).map_err(|e| file_error(&from, &e.to_string()))?;
             write_atomically(&folder.file("judge.toml"), text.as_bytes())?;
         }
+        let template = template::of(&recipe.model, &from)?;
+        if let Some(template) = &template {
+            // Beside the trained weights, so that whoever loads them renders as they were trained.
+            write_atomically(&folder.file("chat_template.jinja"), template.as_bytes())?;
+        }
         check_lengths(recipe, config.max_position_embeddings)?;
         let layout = Layout::new(Dims::try_from(&config)?);
         let reference = crate::load::parameters(&from, &layout)?;
@@ -164,7 +173,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         };
         let course = Course::of(&state.notes)
             .ok_or_else(|| file_error(&folder.checkpoint(), "is the checkpoint of another kind of run"))?;
-        let publisher = Publisher::new(&from, run.threads, &recipe.rollout)?;
+        let publisher = Publisher::new(&from, template.as_deref(), run.threads, &recipe.rollout)?;
         let engine = publisher.publish(&layout, trainable.weights(&state.params))?;
         let own = || engine.profile().cloned().unwrap_or_else(Profile::rewardanything);
         let profile = recipe.profile.clone().unwrap_or_else(own);
@@ -196,15 +205,22 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let mut kept = Journal::open(self.folder.file("samples.jsonl"), self.state.step)?;
         let bar = progress(run.steps, self.state.step);
         let mut note = RunNote {
-            kind: "grpl".into(),
+            kind: E::KIND.into(),
             steps: until.min(run.steps),
             ended: None,
         };
         note.write(self.folder.path())?;
-        let mut reward = f64::NAN;
+        let (mut reward, mut alarms) = (f64::NAN, Vec::new());
         while self.state.step < until.min(run.steps) && !self.has_stopped() {
-            let line = self.step(&mut kept)?;
+            let step = self.state.step;
+            let mut line = self.step(&mut kept)?;
+            let seen = self.environment.alarms(&line.seen());
+            line.note(&seen);
             metrics.write(&line)?;
+            for alarm in seen {
+                bar.println(format!("step {step}: {}", alarm.message));
+                alarms.push((step, alarm));
+            }
             reward = line.replies.reward;
             bar.set_message(format!(
                 "reward {reward:.3}, {:.0} sampled and {:.0} trained tokens/s",
@@ -225,6 +241,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
             steps: self.state.step,
             reward,
             best: self.course.best,
+            alarms,
             stopped_early: self.has_stopped() && self.state.step < run.steps,
         })
     }
@@ -257,7 +274,10 @@ impl<'a, E: Environment> Trainer<'a, E> {
                 kept.write(&sample)?;
             }
         }
-        let trajectories = Trajectories::of(&sampled.groups);
+        let trajectories = match recipe.dpo {
+            Some(_) => Trajectories::pairs(&sampled.groups),
+            None => Trajectories::of(&sampled.groups),
+        };
         clock.lap();
         let mut line = self.update(&trajectories)?;
         line.seconds.update = clock.lap() - line.seconds.likelihoods;
@@ -272,7 +292,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         line.seconds.validation = clock.lap();
         line.seconds.rollout = rollout;
         line.seconds.total = started.elapsed().as_secs_f64();
-        let replies = Replies::of(&sampled.groups, sampled.too_long);
+        let replies = Replies::of(&sampled);
         line.rollout_tokens_per_second = replies.length * replies.replies as f64 / rollout;
         let trained: usize = trajectories.sequences.iter().map(|s| s.tokens.len()).sum();
         line.training_tokens_per_second =
@@ -290,11 +310,11 @@ impl<'a, E: Environment> Trainer<'a, E> {
         let Some(found) = self.environment.validate(&self.engine)? else {
             return Ok(None);
         };
-        if self.course.best.is_some_and(|(_, best)| found.accuracy <= best) {
+        if self.course.best.is_some_and(|(_, best)| found.goodness <= best) {
             self.course.without_best += 1;
             return Ok(Some(found));
         }
-        self.course.best = Some((self.state.step, found.accuracy));
+        self.course.best = Some((self.state.step, found.goodness));
         self.course.without_best = 0;
         let best = self.folder.file("best");
         std::fs::create_dir_all(&best).map_err(|e| file_error(&best, &e.to_string()))?;
@@ -328,21 +348,32 @@ impl<'a, E: Environment> Trainer<'a, E> {
             Some(self.policy.likelihoods(weights, &all.sequences)?)
         };
         line.seconds.likelihoods = started.elapsed().as_secs_f64();
-        let known = Known {
+        let mut known = Known {
             all,
             old: old.as_ref(),
             reference: &reference,
+            preferred: None,
         };
         let (mut tokens, mut clipped, mut own) = (0, 0, None);
         let (decays, mut own_gradient) = (self.trainable.decays(), Vec::new());
         for epoch in 0..run.epochs {
-            let mut order: Vec<usize> = (0..all.sequences.len()).collect();
+            // A pair stays together.
+            let unit = if recipe.dpo.is_some() { 2 } else { 1 };
+            let mut order: Vec<usize> = (0..all.sequences.len() / unit).collect();
             if run.mini_batches > 1 {
                 let seed = mix(recipe.seed, &[0xE90C, step as u64, epoch as u64]);
                 order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
             }
             for part in split(&order, run.mini_batches) {
-                let (loss, likelihoods, held) = self.gradient(&known, part)?;
+                let part: Vec<usize> = part.iter().flat_map(|&at| at * unit..(at + 1) * unit).collect();
+                if let Some(dpo) = recipe.dpo {
+                    let weights = self.trainable.weights(&self.state.params);
+                    let policy = self.policy.likelihoods(weights, &all.sequences)?;
+                    let weighed = weigh(dpo, (&policy, &reference), &part);
+                    line.dpo.get_or_insert_default().add(&weighed.pairs, 1.0);
+                    known.preferred = Some(weighed);
+                }
+                let (loss, likelihoods, held) = self.gradient(&known, &part)?;
                 let State { params, adamw, .. } = &mut self.state;
                 let gradient = self.trainable.gradient(params, &self.gradient, &mut own_gradient);
                 let norm = adamw.update(
@@ -365,6 +396,13 @@ impl<'a, E: Environment> Trainer<'a, E> {
             }
         }
         line.loss /= line.updates as f64;
+        if let Some(sum) = line.dpo.take() {
+            let mut pairs = Pairs::default();
+            pairs.add(&sum, 1.0 / line.updates as f64);
+            pairs.pairs = all.sequences.len() / 2;
+            line.loss = pairs.loss;
+            line.dpo = Some(pairs);
+        }
         line.gradient_norm /= line.updates as f64;
         line.clip_share = clipped as f64 / tokens as f64;
         if let Some(recomputed) = old.or(own) {
@@ -439,13 +477,19 @@ struct Known<'a> {
     all: &'a Trajectories,
     old: Option<&'a Likelihoods>,
     reference: &'a Likelihoods,
+    /// What the replies of pairs weigh; nothing else of a token then counts.
+    preferred: Option<Weighed>,
 }
 
 impl Known<'_> {
     fn facts(&self, sequence: usize, weight: f64) -> Vec<TokenFacts> {
         let log_probability =
             |all: &Likelihoods, token: usize| f64::from(all[sequence][token].log_probability);
-        (0..self.reference[sequence].len())
+        let tokens = self.reference[sequence].len();
+        if let Some(preferred) = &self.preferred {
+            return preferred.facts(sequence, tokens);
+        }
+        (0..tokens)
             .map(|token| TokenFacts {
                 advantage: self.all.advantages[sequence],
                 old: self.old.map(|old| log_probability(old, token)),

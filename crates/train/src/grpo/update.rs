@@ -31,13 +31,19 @@ impl Trajectories {
             sampled: Vec::new(),
         };
         for group in groups.iter().filter(|group| !group.is_flat()) {
-            for (rollout, advantage) in group.rollouts.iter().zip(&group.advantages) {
-                all.sequences.push(sequence(&group.task.prompt, rollout));
-                all.advantages.push(*advantage);
-                all.sampled.push(rollout.sampled.clone());
+            for place in 0..group.rollouts.len() {
+                all.add(group, place);
             }
         }
         all
+    }
+
+    /// Takes up a reply of a group.
+    pub(super) fn add<C>(&mut self, group: &Group<C>, place: usize) {
+        let rollout = &group.rollouts[place];
+        self.sequences.push(sequence(&group.task.prompt, rollout));
+        self.advantages.push(group.advantages[place]);
+        self.sampled.push(rollout.sampled.clone());
     }
 }
 

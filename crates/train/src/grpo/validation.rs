@@ -5,13 +5,18 @@ use rewardanything_core::metrics::{PairCounts, pairwise};
 use rewardanything_core::{Judge, JudgeRequest, Profile};
 use rewardanything_engine::LocalModel;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a measurement found.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Validated {
-    /// Share of pairs in the gold order; a predicted tie is half right, and pairs of a verdict that could not be read
-    /// are wrong.
-    pub accuracy: f64,
+    /// The number whose growth is what is trained for: the best model is the one with the greatest.
+    #[serde(skip)]
+    pub goodness: f64,
+    /// What was measured, by name. For a judge that is `accuracy`: the share of pairs in the gold order; a predicted tie
+    /// is half right, and pairs of a verdict that could not be read are wrong.
+    #[serde(flatten)]
+    pub measures: BTreeMap<&'static str, f64>,
     /// Items judged.
     pub items: usize,
     /// Items without a verdict.
@@ -48,8 +53,10 @@ impl Validation {
                 Err(_) => PairCounts::all_wrong(&item.gold.scores),
             })
             .sum();
+        let accuracy = counts.accuracy().unwrap_or(0.0);
         Validated {
-            accuracy: counts.accuracy().unwrap_or(0.0),
+            goodness: accuracy,
+            measures: BTreeMap::from([("accuracy", accuracy)]),
             items: self.items.len(),
             unparsed,
         }
