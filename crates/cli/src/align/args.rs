@@ -183,7 +183,7 @@ pub(crate) struct ReportArgs {
     /// `safe` or `unsafe`, as in XSTest, needless refusals and unsafe answers are counted
     #[arg(long, value_name = "FILE", required_unless_present = "text")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Text in a file (TOML, as [text] of a recipe) whose prompts are taken where there is no file of them, and whose loss
+    /// Text in a file (TOML, as `[text]` of a recipe) whose prompts are taken where there is no file of them, and whose loss
     /// is measured for models on this machine
     #[arg(long, value_name = "FILE")]
     pub(crate) text: Option<PathBuf>,
