@@ -184,7 +184,7 @@ fn recipes_say_in_which_numbers_they_compute() {
             count += 1;
         }
     }
-    assert_eq!(count, 3);
+    assert!(count >= 6, "{count} recipes");
 }
 
 #[test]

@@ -27,11 +27,11 @@ impl Reward {
     ///
     /// let scored = Scored {
     ///     values: vec![5.0, 3.0, 3.0],
-    ///     soft: vec![Some(4.6), Some(3.4), None],
+    ///     soft: vec![Some(4.5), Some(3.5), None],
     ///     tokens: 0,
     /// };
     /// assert_eq!(Reward::Scores.of(&scored), [1.0, 0.5, 0.5]);
-    /// assert_eq!(Reward::Soft.of(&scored), [0.9, 0.6, 0.5]);
+    /// assert_eq!(Reward::Soft.of(&scored), [0.875, 0.625, 0.5]);
     /// assert_eq!(Reward::Rank.of(&scored), [1.0, 0.25, 0.25]);
     /// let sum: f64 = Reward::ZScore.of(&scored).iter().sum();
     /// assert!(sum.abs() < 1e-12);
