@@ -151,7 +151,10 @@ class Client(_Server):
         timeout: float | None = None,
         **kwargs: Any,
     ) -> RewardResult:
-        """Judges the responses to one prompt; `kwargs` are sent along with the request."""
+        """Judges the responses to one prompt; `kwargs` are sent along with the request.
+
+        Our server always hides the names of responses, and refuses `mask_responses=False` with a `ServerError`.
+        """
         one = request(principle, prompt, responses, mask_responses)
         result: RewardResult = settled(self._ask([one], timeout or self.timeout, kwargs), "raise")[0]
         return result
