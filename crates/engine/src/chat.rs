@@ -207,10 +207,7 @@ impl Chat {
             let special = piece.parse().ok().and_then(|index: usize| specials.get(index));
             let special =
                 special.ok_or_else(|| EngineError::Template("it cuts messages apart".to_owned()))?;
-            // In two pieces no tokenizer recognises it.
-            let (head, tail) = special.split_at(special.chars().next().map_or(0, char::len_utf8));
-            ids.extend(self.tokenizer.encode(head)?);
-            ids.extend(self.tokenizer.encode(tail)?);
+            ids.extend(self.tokenizer.encode_as_text(special)?);
         }
         Ok(ids)
     }

@@ -48,7 +48,8 @@ impl Reading {
         };
         let step = |given: &Given| {
             Ok(Step {
-                text: tokenizer.encode(&given.text)?,
+                // It quotes what is judged.
+                text: tokenizer.encode_as_text(&given.text)?,
                 place: given.until.map(place).transpose()?,
             })
         };

@@ -51,6 +51,33 @@ impl Tokenizer {
             .to_vec())
     }
 
+    /// The ids of a text in which special tokens are nothing but text: whoever spells one out must not be able to end a
+    /// turn with it.
+    ///
+    /// # Errors
+    /// [`EngineError::Tokenizer`] when the text has no ids.
+    pub fn encode_as_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let mut ids = Vec::new();
+        let mut rest = text;
+        // Cut behind the first character of each, no tokenizer recognises it.
+        while let Some(at) = self.first_special(rest) {
+            let first = rest[at..].chars().next().map_or(1, char::len_utf8);
+            let (head, tail) = rest.split_at(at + first);
+            ids.extend(self.encode(head)?);
+            rest = tail;
+        }
+        ids.extend(self.encode(rest)?);
+        Ok(ids)
+    }
+
+    /// Where the first special token of a text begins.
+    fn first_special(&self, text: &str) -> Option<usize> {
+        self.specials
+            .iter()
+            .filter_map(|special| text.find(special.as_str()))
+            .min()
+    }
+
     /// The text of some ids, without special tokens.
     ///
     /// # Errors
