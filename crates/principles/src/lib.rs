@@ -40,6 +40,6 @@ pub use library::{INTENTS, Intent, Kind, Principle, library};
 pub use measure::{Direction, Measure};
 pub use phrasings::{Phrasing, phrasings};
 pub use quality::Quality;
-pub use rule::{Goal, Rule};
+pub use rule::{Goal, Rule, values_by_points, values_in_order};
 pub use text::{count_words, trim_to_words};
 pub use wording::Wording;

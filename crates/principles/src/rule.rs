@@ -105,21 +105,9 @@ impl Rule {
     /// # Panics
     /// A row has fewer amounts than there are goals.
     pub fn values_of(self, amounts: &[Vec<f64>]) -> Vec<f64> {
-        let rows = amounts.iter();
         match self {
-            Self::Order([goal]) => rows.map(|row| goal.worth_of(row[0])).collect(),
-            Self::Order(goals) => places(
-                &rows
-                    .map(|row| (0..goals.len()).map(|at| goals[at].worth_of(row[at])).collect())
-                    .collect::<Vec<Vec<f64>>>(),
-            ),
-            Self::Points(terms) => rows
-                .map(|row| {
-                    (0..terms.len())
-                        .map(|at| f64::from(terms[at].0) * terms[at].1.worth_of(row[at]))
-                        .sum()
-                })
-                .collect(),
+            Self::Order(goals) => values_in_order(goals, amounts),
+            Self::Points(terms) => values_by_points(terms, amounts),
         }
     }
 
@@ -156,6 +144,33 @@ impl Rule {
     pub fn gold(self, texts: &[&str]) -> Gold {
         gold_of_values(Direction::More, &self.values(texts))
     }
+}
+
+/// [`Rule::values_of`] of an order of goals: the worth of a single one, or places where there are several.
+///
+/// # Panics
+/// A row has fewer amounts than there are goals.
+pub fn values_in_order(goals: &[Goal], amounts: &[Vec<f64>]) -> Vec<f64> {
+    let worths = |row: &Vec<f64>| (0..goals.len()).map(|at| goals[at].worth_of(row[at])).collect();
+    let rows: Vec<Vec<f64>> = amounts.iter().map(worths).collect();
+    match goals {
+        [_] => rows.into_iter().map(|row| row[0]).collect(),
+        _ => places(&rows),
+    }
+}
+
+/// [`Rule::values_of`] of a sum of points.
+///
+/// # Panics
+/// A row has fewer amounts than there are terms.
+pub fn values_by_points(terms: &[(i8, Goal)], amounts: &[Vec<f64>]) -> Vec<f64> {
+    let made = |(at, (points, goal)): (usize, &(i8, Goal)), row: &[f64]| {
+        f64::from(*points) * goal.worth_of(row[at])
+    };
+    amounts
+        .iter()
+        .map(|row| terms.iter().enumerate().map(|term| made(term, row)).sum())
+        .collect()
 }
 
 /// The place of each row among the distinct ones in ascending order.
