@@ -80,6 +80,9 @@ impl Texts<'_> {
         if wanted && rng.random_bool(0.7) {
             text = self.enriched(rng, text, quality);
         }
+        if quality == Quality::Of(Measure::Repetition) && rng.random_bool(0.6) {
+            text = said_again(rng, &text);
+        }
         if rng.random_bool(if of_lines(quality) { 0.5 } else { 0.15 }) {
             text = restructured(rng, text);
         }
@@ -152,6 +155,22 @@ impl Texts<'_> {
         }
         parts.concat()
     }
+}
+
+/// A text that says some of its words again and again. In real text few words of a piece were there before: from that
+/// alone the amount of every piece is "0".
+fn said_again(rng: &mut ChaCha8Rng, text: &str) -> String {
+    let share = rng.random_range(0.05..0.6);
+    let mut said: Vec<&str> = Vec::new();
+    for word in text.split_inclusive(' ') {
+        said.push(word);
+        if rng.random_bool(share) {
+            let run = rng.random_range(1..=3);
+            let from = rng.random_range(0..said.len());
+            said.extend_from_within(from..said.len().min(from + run));
+        }
+    }
+    said.concat()
 }
 
 /// Qualities that every text has much or little of.
