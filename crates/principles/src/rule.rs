@@ -164,9 +164,8 @@ pub fn values_in_order(goals: &[Goal], amounts: &[Vec<f64>]) -> Vec<f64> {
 /// # Panics
 /// A row has fewer amounts than there are terms.
 pub fn values_by_points(terms: &[(i8, Goal)], amounts: &[Vec<f64>]) -> Vec<f64> {
-    let made = |(at, (points, goal)): (usize, &(i8, Goal)), row: &[f64]| {
-        f64::from(*points) * goal.worth_of(row[at])
-    };
+    let made =
+        |(at, (points, goal)): (usize, &(i8, Goal)), row: &[f64]| f64::from(*points) * goal.worth_of(row[at]);
     amounts
         .iter()
         .map(|row| terms.iter().enumerate().map(|term| made(term, row)).sum())

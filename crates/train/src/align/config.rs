@@ -300,6 +300,7 @@ impl AlignRecipe {
     /// The recipe of the trainer's steps. Its cases and its rewards are the environment's.
     pub(super) fn steps(&self) -> GrplRecipe {
         GrplRecipe {
+            steps: None,
             seed: self.seed,
             output: self.output.clone(),
             model: Start {

@@ -11,6 +11,7 @@
 //! sees the same data.
 
 mod amounts;
+mod asked;
 mod reply;
 mod rules;
 mod shown;
@@ -33,6 +34,7 @@ use texts::Texts;
 
 pub use shown::{Shown, ShownConfig};
 
+pub(crate) use asked::Asked;
 pub(crate) use rules::trained;
 
 /// What a token of the reply is, for accuracies in the metrics.
@@ -85,6 +87,35 @@ pub struct Case {
     pub mask: Mask,
     /// The right verdict.
     pub gold: Gold,
+    /// What the principle demands, where a program can check it.
+    pub rule: Option<Rule>,
+}
+
+impl Case {
+    /// What the last step of a judge that reads apart is given, if all before it went right: what is asked for, as it
+    /// would say it, and its notes; `None` without a rule.
+    pub(crate) fn noted(&self) -> Option<(String, String)> {
+        let rule = self.rule?;
+        let texts: Vec<String> = (0..self.mask.len())
+            .map(|position| {
+                self.request.responses()[self.mask.response_at(position)]
+                    .text
+                    .clone()
+            })
+            .collect();
+        let qualities = distinct(rule);
+        let row = |text: &String| {
+            let amounts = qualities.iter();
+            amounts
+                .map(|quality| Amounts::of(*quality, text, PIECE_WORDS).whole())
+                .collect()
+        };
+        let rows: Vec<Vec<u32>> = texts.iter().map(row).collect();
+        let mut reply = Reply::thinking();
+        let asked = reply.put_plainly(rule);
+        reply.given(&qualities, &rows);
+        Some((asked, reply.text + "\n"))
+    }
 }
 
 /// The curriculum.
@@ -223,6 +254,7 @@ impl Maker<'_> {
             mask: Mask::identity(request.responses().len()),
             request,
             gold,
+            rule: Some(rule),
         }
     }
 

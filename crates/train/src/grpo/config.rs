@@ -30,6 +30,9 @@ pub struct GrplRecipe {
     pub profile: Option<Profile>,
     /// What is judged.
     pub cases: CaseSource,
+    /// The steps of a judge that reads apart, one to a case, in the place of whole judgements in one reply.
+    #[serde(default)]
+    pub steps: Option<StepsConfig>,
     /// How replies are sampled.
     pub rollout: RolloutConfig,
     /// What replies earn.
@@ -87,6 +90,16 @@ pub struct MadeCases {
     pub pool: PoolConfig,
     /// The mix; of each stage only the judge examples count.
     pub examples: ExampleConfig,
+    /// What stands in the place of every principle: what a judge learns that is not told any.
+    pub principle: Option<String>,
+}
+
+/// Training a judge that reads apart step by step, as it judges.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepsConfig {
+    /// Share of the cases that ask for the conclusion from right notes; the rest ask what the principle asks for.
+    pub conclude: f64,
 }
 
 /// How replies are sampled: at temperature 1 from the whole distribution, held to no form, so that log-probabilities
@@ -283,6 +296,11 @@ impl GrplRecipe {
                 self.reward.length.map_or(0.0, |l| l.weight),
                 f64::MAX,
             ),
+            (
+                "steps.conclude",
+                self.steps.map_or(0.0, |steps| steps.conclude),
+                1.0,
+            ),
             ("dpo.beta", self.dpo.map_or(0.0, |dpo| dpo.beta), f64::MAX),
             ("optim.lr", self.optim.lr, f64::MAX),
         ] {
@@ -309,10 +327,19 @@ impl GrplRecipe {
             );
             return refuse("reward.length.from", message);
         }
+        if self.steps.is_some_and(|steps| steps.conclude > 0.0) && matches!(self.cases, CaseSource::File(_)) {
+            let message =
+                "expected 0 with cases from a file, of which nobody knows the right notes".to_owned();
+            return refuse("steps.conclude", message);
+        }
         match &self.cases {
             CaseSource::Made(made) if made.examples.stages.is_empty() => refuse(
                 "cases.made.examples.stages",
                 "expected at least one stage, got none".to_owned(),
+            ),
+            CaseSource::Made(made) if made.principle.as_ref().is_some_and(|p| p.trim().is_empty()) => refuse(
+                "cases.made.principle",
+                "expected a principle, got an empty one".to_owned(),
             ),
             _ => Ok(()),
         }

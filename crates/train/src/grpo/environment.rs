@@ -15,8 +15,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::reward::{Reward, RewardWeights, reward};
-use rewardanything_core::{Mask, Profile, ThinkingPolicy, messages, parse};
-use rewardanything_engine::{Chat, LocalModel};
+use rewardanything_core::{JudgeRequest, Mask, Message, Profile, ThinkingPolicy, messages, parse};
+use rewardanything_engine::{Chat, LocalModel, Tokenizer};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -208,7 +208,27 @@ impl Judging {
         })
     }
 
-    fn case(&self, step: usize, index: usize, progress: f64) -> (String, Case) {
+    /// How the judge is spoken to.
+    pub(super) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    pub(super) fn weights(&self) -> &RewardWeights {
+        &self.weights
+    }
+
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        self.chat.tokenizer()
+    }
+
+    /// A chat as tokens, up to where the judge is to write.
+    pub(super) fn encode(&self, messages: &[Message]) -> Result<Vec<u32>, TrainError> {
+        let thinking = self.profile.thinking != ThinkingPolicy::Off;
+        Ok(self.chat.encode(messages, true, thinking)?)
+    }
+
+    /// A case and what it is called.
+    pub(super) fn case(&self, step: usize, index: usize, progress: f64) -> (String, Case) {
         match &self.source {
             Source::Items(items) => {
                 // Every time through the file in another order.
@@ -225,6 +245,7 @@ impl Judging {
                     request: item.request.clone(),
                     mask: Mask::seeded(item.request.responses().len(), mask),
                     gold: item.gold.clone(),
+                    rule: None,
                 };
                 (item.id.clone(), case)
             }
@@ -235,10 +256,20 @@ impl Judging {
                     profile: &self.profile,
                     seed: self.seed,
                 };
-                (format!("{step}-{index}"), maker.case(step, index, progress))
+                let mut case = maker.case(step, index, progress);
+                if let Some(principle) = &config.principle {
+                    case.request = under(principle, &case.request);
+                }
+                (format!("{step}-{index}"), case)
             }
         }
     }
+}
+
+/// A request under another principle.
+fn under(principle: &str, request: &JudgeRequest) -> JudgeRequest {
+    JudgeRequest::new(principle, request.prompt(), request.responses().to_vec())
+        .expect("the recipe was checked to have a principle that is not empty. This is a bug.")
 }
 
 fn items(path: &Path, profile: &Profile) -> Result<Vec<Item>, TrainError> {
@@ -263,9 +294,7 @@ impl Environment for Judging {
 
     fn task(&self, step: usize, index: usize, progress: f64) -> Result<Task<Case>, TrainError> {
         let (id, case) = self.case(step, index, progress);
-        let thinking = self.profile.thinking != ThinkingPolicy::Off;
-        let messages = messages(&self.profile, &case.request, &case.mask);
-        let prompt = self.chat.encode(&messages, true, thinking)?;
+        let prompt = self.encode(&messages(&self.profile, &case.request, &case.mask))?;
         Ok(Task { id, prompt, case })
     }
 
@@ -279,7 +308,8 @@ impl Environment for Judging {
 }
 
 impl Judging {
-    fn grade(&self, case: &Case, reply: &Reply<'_>) -> Grade {
+    /// What a reply earns by its own verdict.
+    pub(super) fn grade(&self, case: &Case, reply: &Reply<'_>) -> Grade {
         let of = reward(reply.text, &case.gold, &case.mask, &self.weights);
         let penalty = self
             .length

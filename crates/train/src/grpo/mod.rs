@@ -8,7 +8,7 @@
 //! metrics), and clip bounds may differ above and below.
 //!
 //! [`trainer`] runs the steps; [`environment`] is where cases and rewards come from, so that the same trainer solves toy
-//! tasks in tests; [`rollout`] samples; [`update`] makes the loss a gradient; [`advantages`] and [`LossConfig`] are the
+//! tasks in tests; `steps` the same for a judge that takes a judgement in steps; [`rollout`] samples; [`update`] makes the loss a gradient; [`advantages`] and [`LossConfig`] are the
 //! formulas; [`preference`] learns from the best and the worst of each group in their place.
 
 mod advantage;
@@ -19,6 +19,7 @@ mod loss;
 mod metrics;
 pub mod preference;
 pub mod rollout;
+mod steps;
 mod template;
 pub mod trainer;
 pub mod update;
@@ -27,7 +28,7 @@ mod validation;
 pub use advantage::{EPSILON, Scale, advantages, is_flat};
 pub use config::{
     CaseSource, GrplRecipe, GrplRun, LengthPenalty, MadeCases, RewardConfig, RolloutConfig, Start,
-    ValidationConfig,
+    StepsConfig, ValidationConfig,
 };
 pub use environment::{Alarm, Answered, Seen, Ungraded};
 pub use loss::{LossConfig, Normalise, TokenFacts, TokenLoss};

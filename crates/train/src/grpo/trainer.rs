@@ -7,6 +7,7 @@ use super::metrics::{Metrics, Mismatch, Replies, entropy, samples};
 use super::mix;
 use super::preference::{Pairs, Weighed, weigh};
 use super::rollout::{Publisher, Sampler};
+use super::steps::InSteps;
 use super::template;
 use super::update::{GrpoLoss, Policy, Trajectories};
 use super::validation::Validated;
@@ -61,9 +62,13 @@ pub fn run_until(path: &Path, resume: bool, until: Option<usize>) -> Result<Fini
     let recipe = GrplRecipe::read(path)?;
     let base = path.parent().unwrap_or(Path::new("."));
     let span = Span { resume, until };
-    run_in(&recipe, base, span, |profile, chat| {
-        Judging::new(&recipe, base, profile, chat)
-    })
+    let judging = |profile, chat| Judging::new(&recipe, base, profile, chat);
+    match recipe.steps {
+        None => run_in(&recipe, base, span, judging),
+        Some(steps) => run_in(&recipe, base, span, |profile, chat| {
+            InSteps::new(judging(profile, chat)?, &recipe, steps)
+        }),
+    }
 }
 
 /// Which part of a run is done.
