@@ -66,16 +66,27 @@ fn term(text: &str) -> Option<(i8, Goal)> {
 
 /// `at least 1 list items`, `at most 3 commas`, `near 50 words`.
 fn bound(text: &str) -> Option<Goal> {
-    let kinds: [(&str, fn(Quality, u16) -> Goal); 3] = [
-        ("at least ", Goal::AtLeast),
-        ("at most ", Goal::AtMost),
-        ("near ", Goal::Near),
+    let kinds = [
+        ("at least ", Bound::Least),
+        ("at most ", Bound::Most),
+        ("near ", Bound::Near),
     ];
-    let (rest, make) = kinds
+    let (rest, kind) = kinds
         .into_iter()
-        .find_map(|(words, make)| Some((text.strip_prefix(words)?, make)))?;
+        .find_map(|(words, kind)| Some((text.strip_prefix(words)?, kind)))?;
     let (amount, quality) = rest.split_once(' ')?;
-    Some(make(quality_of(quality)?, amount.parse().ok()?))
+    let (quality, amount) = (quality_of(quality)?, amount.parse().ok()?);
+    Some(match kind {
+        Bound::Least => Goal::AtLeast(quality, amount),
+        Bound::Most => Goal::AtMost(quality, amount),
+        Bound::Near => Goal::Near(quality, amount),
+    })
+}
+
+enum Bound {
+    Least,
+    Most,
+    Near,
 }
 
 fn quality_of(text: &str) -> Option<Quality> {
