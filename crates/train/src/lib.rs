@@ -22,6 +22,7 @@ pub mod load;
 pub mod lora;
 pub mod pool;
 pub mod recipe;
+mod record;
 pub mod replica;
 pub mod sequence;
 pub mod sft;

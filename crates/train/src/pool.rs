@@ -1,6 +1,7 @@
 //! Real text to train on: files of prompts with several responses.
 
 use crate::examples::trained;
+use crate::record::Record;
 use crate::{TrainError, jsonl, synth};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -25,21 +26,6 @@ pub struct PoolConfig {
     pub exclude_ids: Vec<String>,
     /// Responses are split into sentences, and at most this many of one response are kept.
     pub max_sentences: usize,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    license_class: String,
-    prompt: String,
-    responses: Vec<ResponseText>,
-}
-
-#[derive(Deserialize)]
-struct ResponseText {
-    text: String,
 }
 
 /// Texts as sentences, with the qualities each sentence shows.
@@ -71,9 +57,7 @@ impl Pool {
 
     fn read_file(&mut self, path: &Path, config: &PoolConfig) -> Result<(), TrainError> {
         jsonl::each(path, |record: Record| {
-            let licensed =
-                config.license_class.is_empty() || config.license_class.contains(&record.license_class);
-            if licensed && !config.exclude_ids.iter().any(|p| record.id.starts_with(p)) {
+            if record.is_taken(&config.license_class, &config.exclude_ids) {
                 self.add(&record, config.max_sentences);
             }
             Ok(())

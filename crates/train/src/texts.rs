@@ -6,6 +6,7 @@ use crate::examples::Example;
 use crate::grpo::mix;
 use crate::jsonl;
 use crate::pool::sentences;
+use crate::record::Record;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -75,21 +76,6 @@ pub struct Pair {
     pub response: String,
 }
 
-#[derive(Deserialize)]
-struct Record {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    license_class: String,
-    prompt: String,
-    responses: Vec<ResponseText>,
-}
-
-#[derive(Deserialize)]
-struct ResponseText {
-    text: String,
-}
-
 /// All pairs, in the order of the files.
 ///
 /// # Errors
@@ -124,14 +110,13 @@ pub fn shuffled(mut pairs: Vec<Pair>, seed: u64) -> Vec<Pair> {
 
 impl TextConfig {
     fn takes(&self, record: &Record) -> bool {
-        let licensed = self.license_class.is_empty() || self.license_class.contains(&record.license_class);
         let held_out = hash(&record.prompt).is_multiple_of(HELD_OUT);
         let of_part = match self.part {
             Part::All => true,
             Part::Train => !held_out,
             Part::HeldOut => held_out,
         };
-        licensed && of_part && !self.exclude_ids.iter().any(|id| record.id.starts_with(id))
+        of_part && record.is_taken(&self.license_class, &self.exclude_ids)
     }
 
     fn pairs(&self, prompt: &str, response: &str, pairs: &mut Vec<Pair>) {

@@ -10,7 +10,6 @@ use super::validation::{Validated, Validation};
 use crate::TrainError;
 use crate::examples::{Case, Maker};
 use crate::pool::Pool;
-use crate::synth;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -178,10 +177,7 @@ impl Judging {
             CaseSource::File(file) => Source::Items(items(&base.join(file), &profile)?),
             CaseSource::Made(made) => {
                 let mut pool = Pool::read(&made.pool, base)?;
-                let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-                for _ in 0..20_000 {
-                    pool.index(&synth::sentence(&mut rng));
-                }
+                pool.index_made_up(recipe.seed);
                 Source::Made {
                     config: made.clone(),
                     pool: Box::new(pool),
