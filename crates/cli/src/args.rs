@@ -237,6 +237,28 @@ pub(crate) struct ModelArgs {
     pub(crate) server: ServerArgs,
 }
 
+impl ModelArgs {
+    /// No model yet, and nothing asked of it.
+    pub(crate) fn plain(local: &LocalArgs, server: &ServerArgs) -> Self {
+        Self {
+            model: String::new(),
+            profile: None,
+            system_prompt_file: None,
+            seed: None,
+            permutations: 1,
+            samples: 1,
+            temperature: None,
+            max_new_tokens: None,
+            thinking: None,
+            decoding: None,
+            thinking_tokens: None,
+            deterministic: false,
+            local: local.clone(),
+            server: server.clone(),
+        }
+    }
+}
+
 /// How a judge on this machine computes.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Judges on this machine")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use rewardanything_train::grpo::Finished;
 
 use crate::Outcome;
 use crate::watch;
@@ -82,6 +83,15 @@ fn sft(args: &RunArgs) -> Result<Outcome> {
 
 fn grpl(args: &RunArgs) -> Result<Outcome> {
     let finished = rewardanything_train::grpo::run_until(&args.config, args.resume, args.stop_after)?;
+    tell(&finished, "the validation items", |accuracy| {
+        format!("pairwise accuracy {:.1}%", 100.0 * accuracy)
+    });
+    Ok(Outcome::Done)
+}
+
+/// Says what a run by reward came to. What it was measured on is called `measured_on`, and `best` says how good the best
+/// model was.
+pub(crate) fn tell(finished: &Finished, measured_on: &str, best: impl FnOnce(f64) -> String) {
     let folder = finished.folder.display();
     if finished.reward.is_nan() {
         eprintln!("{} steps were done already: {folder}", finished.steps);
@@ -91,16 +101,26 @@ fn grpl(args: &RunArgs) -> Result<Outcome> {
             finished.steps, finished.reward
         );
     }
-    if let Some((step, accuracy)) = finished.best {
-        let best = finished.folder.join("best");
+    if let Some((step, goodness)) = finished.best {
         eprintln!(
-            "best pairwise accuracy on the validation items {:.1}%, after {step} steps: {}",
-            100.0 * accuracy,
-            best.display()
+            "best on {measured_on} after {step} steps, {}: {}",
+            best(goodness),
+            finished.folder.join("best").display()
         );
     }
     if finished.stopped_early {
-        eprintln!("ended early: validation got no better");
+        eprintln!("ended early: nothing grew on {measured_on} any more");
     }
-    Ok(Outcome::Done)
+    let mut told: Vec<&str> = Vec::new();
+    for (step, alarm) in finished.alarms.iter().rev() {
+        if !told.contains(&alarm.name) {
+            told.push(alarm.name);
+            let others = finished.alarms.iter();
+            let count = others.filter(|(_, other)| other.name == alarm.name).count();
+            eprintln!(
+                "alarm {} in {count} steps, last at step {step}: {}",
+                alarm.name, alarm.message
+            );
+        }
+    }
 }

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf, absolute};
 use anyhow::{Context as _, Result, ensure};
 use rewardanything_models::NANO;
 use rewardanything_train::align::{self, AlignRecipe, Judges, Referee};
-use rewardanything_train::grpo::trainer::{Finished, Span};
+use rewardanything_train::grpo::trainer::Span;
 use rewardanything_train::lora::LoraConfig;
 
 use crate::Outcome;
 use crate::align::args::{AlignArgs, AlignCommand, AlignRun, Method};
 use crate::models::Speaker;
+use crate::training::tell;
 
 /// Runs `align`.
 ///
@@ -90,44 +91,10 @@ fn align(args: &AlignRun) -> Result<Outcome> {
     for speaker in [Some(&judge), second.as_ref()].into_iter().flatten() {
         speaker.report_notes();
     }
-    tell(&finished);
+    tell(&finished, "the held-out prompts", |goodness| {
+        format!("{goodness:.3}")
+    });
     Ok(Outcome::Done)
-}
-
-fn tell(finished: &Finished) {
-    let folder = finished.folder.display();
-    if finished.reward.is_nan() {
-        eprintln!("{} steps were done already: {folder}", finished.steps);
-    } else {
-        eprintln!(
-            "{} steps, last reward {:.4}: {folder}",
-            finished.steps, finished.reward
-        );
-    }
-    if let Some((step, goodness)) = finished.best {
-        eprintln!(
-            "best on the held-out prompts after {step} steps, {goodness:.3}: {}",
-            finished.folder.join("best").display()
-        );
-    }
-    if finished.stopped_early {
-        eprintln!("ended early: nothing grew on the held-out prompts any more");
-    }
-    let mut told: Vec<&str> = Vec::new();
-    for (step, alarm) in finished.alarms.iter().rev() {
-        if !told.contains(&alarm.name) {
-            told.push(alarm.name);
-            let count = finished
-                .alarms
-                .iter()
-                .filter(|(_, other)| other.name == alarm.name)
-                .count();
-            eprintln!(
-                "alarm {} in {count} steps, last at step {step}: {}",
-                alarm.name, alarm.message
-            );
-        }
-    }
 }
 
 fn referee(speaker: &Speaker) -> Referee {

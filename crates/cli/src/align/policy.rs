@@ -26,28 +26,9 @@ pub(crate) fn judge(
         model: name.to_owned(),
         profile: profile.map(str::to_owned),
         permutations,
-        ..plain(&choice.local, &choice.server)
+        ..ModelArgs::plain(&choice.local, &choice.server)
     };
     models::resolve(&args)
-}
-
-fn plain(local: &LocalArgs, server: &ServerArgs) -> ModelArgs {
-    ModelArgs {
-        model: String::new(),
-        profile: None,
-        system_prompt_file: None,
-        seed: None,
-        permutations: 1,
-        samples: 1,
-        temperature: None,
-        max_new_tokens: None,
-        thinking: None,
-        decoding: None,
-        thinking_tokens: None,
-        deterministic: false,
-        local: local.clone(),
-        server: server.clone(),
-    }
 }
 
 /// A model that replies.
@@ -71,7 +52,7 @@ pub(crate) fn policy(
     if name.contains("://") {
         let args = ModelArgs {
             model: name.to_owned(),
-            ..plain(local, server)
+            ..ModelArgs::plain(local, server)
         };
         let speaker = models::resolve(&args)?;
         return Ok(Policy {

@@ -5,28 +5,17 @@ use rewardanything_core::ThinkingPolicy;
 use super::*;
 
 fn args() -> ModelArgs {
+    let server = ServerArgs {
+        served_model: None,
+        concurrency: 16,
+        timeout: 300,
+        requests_per_minute: None,
+        tokens_per_minute: None,
+        key: None,
+    };
     ModelArgs {
         model: "nowhere".to_owned(),
-        profile: None,
-        system_prompt_file: None,
-        seed: None,
-        permutations: 1,
-        samples: 1,
-        temperature: None,
-        max_new_tokens: None,
-        thinking: None,
-        decoding: None,
-        thinking_tokens: None,
-        deterministic: false,
-        local: LocalArgs::default(),
-        server: ServerArgs {
-            served_model: None,
-            concurrency: 16,
-            timeout: 300,
-            requests_per_minute: None,
-            tokens_per_minute: None,
-            key: None,
-        },
+        ..ModelArgs::plain(&LocalArgs::default(), &server)
     }
 }
 
