@@ -92,7 +92,13 @@ impl Apart<'_> {
                 let notes = notes[unit].as_ref().map_err(Clone::clone)?;
                 let reply = concluded.next().unwrap_or_else(|| Err(unanswered()))?;
                 let request = requests[unit / samples].0;
-                self.whole(request, mask, notes, (order == 0, reply))
+                let mut whole = self.whole(request, mask, notes, reply)?;
+                // The other orders share the notes.
+                if order == 0 {
+                    whole.prompt_tokens += notes.prompt_tokens;
+                    whole.completion_tokens += notes.completion_tokens;
+                }
+                Ok(whole)
             })
             .collect()
     }
@@ -180,15 +186,8 @@ impl Apart<'_> {
         }
     }
 
-    /// All steps as one reply. What the notes cost counts for the first order alone, since the others share them.
-    fn whole(
-        &self,
-        request: &JudgeRequest,
-        mask: &Mask,
-        notes: &Notes,
-        concluded: (bool, Completion),
-    ) -> Reply {
-        let (first_order, reply) = concluded;
+    /// All steps as one reply; its tokens are those of the conclusion.
+    fn whole(&self, request: &JudgeRequest, mask: &Mask, notes: &Notes, reply: Completion) -> Reply {
         let end = behind(&reply.text, &notes.summary(mask))?;
         let words = self.profile.piece_words.get();
         let mut text = format!("{OPENING}{}\n", notes.asked);
@@ -208,17 +207,14 @@ impl Apart<'_> {
             let _ = writeln!(text, "{TOTAL}{}", note.total);
         }
         text.push_str(end);
-        let shared = |tokens: usize| if first_order { tokens } else { 0 };
         Ok(Completion {
             text,
-            prompt_tokens: reply.prompt_tokens + shared(notes.prompt_tokens),
-            completion_tokens: reply.completion_tokens + shared(notes.completion_tokens),
             finish: if notes.finish == FinishReason::Length {
                 FinishReason::Length
             } else {
                 reply.finish
             },
-            distributions: reply.distributions,
+            ..reply
         })
     }
 }
