@@ -171,7 +171,8 @@ pub(crate) struct JudgeArgs {
     /// Stop at the first line that is no usable item, instead of recording that it failed
     #[arg(long, requires = "input")]
     pub(crate) strict: bool,
-    /// How many items are judged at once; without it 8, and four times --concurrency where the judge is a server
+    /// How many items are judged at once; without it 8, for a judge that takes them in steps, as nano does, 64, and four
+    /// times --concurrency where the judge is a server
     #[arg(long, value_name = "N", requires = "input", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
 
@@ -224,7 +225,8 @@ pub(crate) struct ModelArgs {
     /// profile says
     #[arg(long, value_name = "constrained|branches|free")]
     pub(crate) decoding: Option<DecodingArg>,
-    /// The most tokens of thinking before it is closed and the verdict begins. Without it, as the profile says
+    /// The most tokens of thinking before it is closed and the verdict begins; of each step, where a judge takes several.
+    /// Without it, as the profile says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) thinking_tokens: Option<u32>,
     /// Refuse a judge whose verdicts may depend on what is judged beside them. Those on this machine's processors never

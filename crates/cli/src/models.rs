@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rewardanything_core::{Decoding, Generate, Judge, Message, OrderPolicy, Profile, Repeats, Role};
+use rewardanything_core::{Decoding, Generate, Judge, Layout, Message, OrderPolicy, Profile, Repeats, Role};
 use rewardanything_engine::{BackendOptions, LoadOptions, LocalModel, ModelFiles, Numerics};
 use rewardanything_models::{self as models, Adjustments, NANO, NANO_WEIGHTS, Source, nano};
 use rewardanything_remote::{Address, Keys, Pool, Settings, sha256};
@@ -47,6 +47,8 @@ impl Speaker {
     /// How many items to judge at once, where nobody says.
     pub(crate) fn batch(&self) -> usize {
         match &self.model {
+            // A judgement in steps is many short replies, of which a pass takes more.
+            Model::Local(_) if self.profile.layout == Layout::Pieces => 64,
             Model::Local(_) => 8,
             // Enough to keep every place filled until the slowest of a batch are left.
             Model::Remote { concurrency, .. } => 4 * concurrency,
