@@ -172,19 +172,23 @@ fn recipes_say_in_which_numbers_they_compute() {
     // The recipes that come with the program.
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut count = 0;
-    let files = ["first", "nano"].map(|folder| fs::read_dir(own.join(folder)).unwrap());
+    let files =
+        ["first", "nano", "nano/ablations", "qwen3-8b"].map(|folder| fs::read_dir(own.join(folder)).unwrap());
     for entry in files.into_iter().flatten() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.starts_with("grpl") {
-            let recipe = rewardanything_train::grpo::GrplRecipe::read(&path).unwrap();
-            assert_eq!(recipe.run.compute, Compute::Native);
-        } else if name.ends_with(".toml") {
-            assert_eq!(Recipe::read(&path).unwrap().run.compute, Compute::Native);
-            count += 1;
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
         }
+        let compute = if fs::read_to_string(&path).unwrap().contains("[rollout]") {
+            let recipe = rewardanything_train::grpo::GrplRecipe::read(&path).unwrap();
+            recipe.run.compute
+        } else {
+            Recipe::read(&path).unwrap().run.compute
+        };
+        assert_eq!(compute, Compute::Native, "{}", path.display());
+        count += 1;
     }
-    assert!(count >= 6, "{count} recipes");
+    assert!(count >= 14, "{count} recipes");
 }
 
 #[test]
