@@ -215,7 +215,7 @@ fn another_server_goes_on() {
 }
 
 /// The tasks of a server that has ended go some time after it.
-fn opened(file: &Path) -> Arc<Store> {
+pub(crate) fn opened(file: &Path) -> Arc<Store> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         match Store::open(file) {
