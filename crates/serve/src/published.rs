@@ -297,7 +297,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, Extension(owner): Extensio
 
 /// `POST /api/clear_tasks`: ends and forgets all of the caller's jobs of this endpoint, running or not.
 pub(crate) async fn clear(State(app): State<Arc<App>>, Extension(owner): Extension<Owner>) -> Response {
-    match app.jobs.clear(owner).await {
+    match jobs::clear(&app, owner).await {
         Ok(()) => Json(json!({"message": "All tasks cleared"})).into_response(),
         Err(error) => detail(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }

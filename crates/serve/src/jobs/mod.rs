@@ -8,6 +8,7 @@ pub(crate) mod owner;
 pub(crate) mod routes;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -156,19 +157,6 @@ impl Jobs {
             Err(_) => self.find(owner, id),
         }
     }
-
-    /// Forgets the published package's jobs that are there for who asks, running or not.
-    pub(crate) async fn clear(&self, owner: Owner) -> Result<(), StoreError> {
-        for (number, job) in self.list(&owner)? {
-            if job.published {
-                self.stop(number);
-            }
-        }
-        let all = move |store: &_| table::forget_if(store, |job, _| job.published && owner.sees(job));
-        self.store.write(all).await?;
-        self.changed.send_replace(());
-        Ok(())
-    }
 }
 
 /// What a caller hands in.
@@ -178,6 +166,15 @@ pub(crate) struct Handed {
     pub(crate) key: Option<String>,
     pub(crate) owner: Owner,
     pub(crate) published: bool,
+}
+
+/// Does something to its end, whether or not its caller stays to hear of it. What a change on the disk says is so only
+/// together with the task that begins or ends with it; a caller who goes away between the two is not to part them.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(StoreError::Failed(format!("its task broke down: {error}"))))
 }
 
 /// Takes a job in, once it is on the disk. The job as it stands, and whether it is new; `None` where too many run.
@@ -201,18 +198,22 @@ pub(crate) async fn submit(app: &Arc<App>, handed: Handed) -> Result<Option<(Job
         running: settings.running,
         bytes: settings.bytes,
     };
-    let write = app
-        .jobs
-        .store
-        .write(move |store| table::submit(store, &new, &handed.items, room));
-    Ok(match write.await? {
-        Submitted::New(number) => {
-            start(app, number);
-            Some((job, true))
-        }
-        Submitted::Known(job) => Some((job, false)),
-        Submitted::Full => None,
+    let (app, items) = (Arc::clone(app), handed.items);
+    whole(async move {
+        let write = app
+            .jobs
+            .store
+            .write(move |store| table::submit(store, &new, &items, room));
+        Ok(match write.await? {
+            Submitted::New(number) => {
+                start(&app, number);
+                Some((job, true))
+            }
+            Submitted::Known(job) => Some((job, false)),
+            Submitted::Full => None,
+        })
     })
+    .await
 }
 
 /// Stops a job; one that has ended is forgotten. The job as it was last.
@@ -220,20 +221,39 @@ pub(crate) async fn end(app: &Arc<App>, owner: &Owner, id: &str) -> Result<Optio
     let Some((number, job)) = app.jobs.find(owner, id)? else {
         return Ok(None);
     };
-    let (id, time) = (id.to_owned(), now(app));
-    let ended = if job.state == State::Running {
-        app.jobs.stop(number);
-        app.jobs
-            .store
-            .write(move |store| table::cancel(store, &id, time))
-            .await?
-    } else {
-        let forget = move |store: &_| table::forget_if(store, |job, _| job.id == id && job.ended.is_some());
-        app.jobs.store.write(forget).await?;
-        Some(job)
-    };
-    app.jobs.changed.send_replace(());
-    Ok(ended)
+    let (app, id, time) = (Arc::clone(app), id.to_owned(), now(app));
+    whole(async move {
+        let ended = if job.state == State::Running {
+            app.jobs.stop(number);
+            let cancel = move |store: &_| table::cancel(store, &id, time);
+            app.jobs.store.write(cancel).await?
+        } else {
+            let forget =
+                move |store: &_| table::forget_if(store, |job, _| job.id == id && job.ended.is_some());
+            app.jobs.store.write(forget).await?;
+            Some(job)
+        };
+        app.jobs.changed.send_replace(());
+        Ok(ended)
+    })
+    .await
+}
+
+/// Forgets the published package's jobs that are there for who asks, running or not.
+pub(crate) async fn clear(app: &Arc<App>, owner: Owner) -> Result<(), StoreError> {
+    let app = Arc::clone(app);
+    whole(async move {
+        for (number, job) in app.jobs.list(&owner)? {
+            if job.published {
+                app.jobs.stop(number);
+            }
+        }
+        let all = move |store: &_| table::forget_if(store, |job, _| job.published && owner.sees(job));
+        app.jobs.store.write(all).await?;
+        app.jobs.changed.send_replace(());
+        Ok(())
+    })
+    .await
 }
 
 /// Lets a job go on; with `failed`, what has no verdict is judged anew. The job, and how many items that is.
@@ -245,17 +265,21 @@ pub(crate) async fn resume(
     if app.jobs.find(owner, id)?.is_none() {
         return Ok(None);
     }
-    let (id, model) = (id.to_owned(), app.model().to_owned());
-    let write = app
-        .jobs
-        .store
-        .write(move |store| table::resume(store, &id, failed, &model));
-    Ok(write.await?.map(|resumed| {
-        if let Some(number) = resumed.number {
-            start(app, number);
-        }
-        (resumed.job, resumed.dropped)
-    }))
+    let (app, id) = (Arc::clone(app), id.to_owned());
+    whole(async move {
+        let model = app.model().to_owned();
+        let write = app
+            .jobs
+            .store
+            .write(move |store| table::resume(store, &id, failed, &model));
+        Ok(write.await?.map(|resumed| {
+            if let Some(number) = resumed.number {
+                start(&app, number);
+            }
+            (resumed.job, resumed.dropped)
+        }))
+    })
+    .await
 }
 
 /// Goes on with what an earlier server left, and forgets jobs when their time is over, until it is dropped. A job that
