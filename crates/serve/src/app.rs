@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::best_of::Policy;
 use crate::cache::{Cache, CacheSettings};
 use crate::gather::{Gather, GroupSettings};
+use crate::jobs::owner::Owners;
 use crate::jobs::{self, JobSettings, Jobs};
 use crate::judging::{Judging, Limits, Setup};
 use crate::metrics::{Gauges, Metrics, Remembered};
@@ -136,7 +137,12 @@ impl App {
         let judging = Judging::new(setup, settings.limits, Arc::clone(&metrics), cache.clone());
         Arc::new(Self {
             gather: Gather::new(settings.groups),
-            jobs: Jobs::new(store, settings.jobs, judging.slots(), host.seed),
+            jobs: Jobs::new(
+                (store, Owners::new(&settings.tokens)),
+                settings.jobs,
+                judging.slots(),
+                host.seed,
+            ),
             rates: Rates::new(settings.rate, settings.tokens.len()),
             judging,
             cache,

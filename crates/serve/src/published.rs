@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::fault::{status_of, with_status};
+use crate::jobs::owner::Owner;
 use crate::jobs::{self, Handed};
 use crate::judging::WhenFull;
 use crate::native::{Record, record_of};
@@ -177,6 +178,7 @@ struct Submission<'a> {
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(owner): Extension<Owner>,
     body: Bytes,
 ) -> Response {
     // Twice: as it stands, for the requests, and as a map, for the names of the rest.
@@ -198,6 +200,7 @@ pub(crate) async fn submit(
     let handed = Handed {
         items: items.iter().map(|item| item.get().as_bytes().to_vec()).collect(),
         key: None,
+        owner,
         published: true,
     };
     match jobs::submit(&app, handed).await {
@@ -229,11 +232,13 @@ pub(crate) struct Patience {
 /// `GET /api/batch_request/{id}`: waits for the end of the job.
 pub(crate) async fn fetch(
     State(app): State<Arc<App>>,
+    Extension(owner): Extension<Owner>,
     Path(id): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Response {
     let seconds = patience.max_timeout.unwrap_or(600.0).clamp(0.0, 86_400.0);
-    match app.jobs.wait(&id, Duration::from_secs_f64(seconds)).await {
+    let patience = Duration::from_secs_f64(seconds);
+    match app.jobs.wait((&owner, &id), patience).await {
         Err(error) => detail(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Ok(None) => detail(StatusCode::NOT_FOUND, "no job has this id"),
         Ok(Some((number, job))) => match job.state {
@@ -270,8 +275,8 @@ fn verdicts(app: &App, number: u64) -> Result<Result<Vec<Value>, String>, StoreE
 }
 
 /// `GET /api/list_tasks`.
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
-    let jobs = match app.jobs.store.read(table::list) {
+pub(crate) async fn list(State(app): State<Arc<App>>, Extension(owner): Extension<Owner>) -> Response {
+    let jobs = match app.jobs.list(&owner) {
         Ok(jobs) => jobs,
         Err(error) => return detail(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     };
@@ -290,9 +295,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
     Json(Value::Object(jobs.collect())).into_response()
 }
 
-/// `POST /api/clear_tasks`: ends and forgets all jobs of this endpoint, running or not.
-pub(crate) async fn clear(State(app): State<Arc<App>>) -> Response {
-    match app.jobs.clear().await {
+/// `POST /api/clear_tasks`: ends and forgets all of the caller's jobs of this endpoint, running or not.
+pub(crate) async fn clear(State(app): State<Arc<App>>, Extension(owner): Extension<Owner>) -> Response {
+    match jobs::clear(&app, owner).await {
         Ok(()) => Json(json!({"message": "All tasks cleared"})).into_response(),
         Err(error) => detail(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }

@@ -46,6 +46,7 @@ pub(crate) async fn door(State(app): State<Arc<App>>, mut request: Request, next
             return Fault::too_often(wait).into_response();
         }
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(app.jobs.owners.of(caller));
         return next.run(request).await;
     }
     let mut response = Fault::new(

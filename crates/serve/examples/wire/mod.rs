@@ -46,3 +46,17 @@ pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<(String, 
     stream.read_exact(&mut body)?;
     Ok(Some((first, body)))
 }
+
+/// A request with a JSON body.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Vec<u8> {
+    request("POST", address, path, body)
+}
+
+/// A request.
+pub(crate) fn request(method: &str, address: &str, path: &str, body: &str) -> Vec<u8> {
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}

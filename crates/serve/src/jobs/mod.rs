@@ -4,9 +4,11 @@
 //! commit left it. What is here are tasks that judge what has no record yet. That nothing is lost or there twice is the
 //! store's doing alone: an item judged twice, because the first record did not reach the disk, has one place.
 
+pub(crate) mod owner;
 pub(crate) mod routes;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use crate::app::App;
+use crate::jobs::owner::{Owner, Owners};
 use crate::judging::WhenFull;
 use crate::native::{Record, record_of};
 use crate::store::jobs::{self as table, Job, Line, Room, State, Submitted};
@@ -55,6 +58,8 @@ impl Default for JobSettings {
 #[derive(Debug)]
 pub(crate) struct Jobs {
     pub(crate) store: Arc<Store>,
+    /// Whose what a caller hands in is.
+    pub(crate) owners: Owners,
     settings: JobSettings,
     /// Items of jobs that are before the judge at a time: all jobs together fill its places, and do not fill its queue.
     turns: Semaphore,
@@ -66,9 +71,15 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     /// The ids of jobs to come are drawn from the seed.
-    pub(crate) fn new(store: Arc<Store>, settings: JobSettings, places: usize, seed: u64) -> Self {
+    pub(crate) fn new(
+        (store, owners): (Arc<Store>, Owners),
+        settings: JobSettings,
+        places: usize,
+        seed: u64,
+    ) -> Self {
         Self {
             store,
+            owners,
             settings,
             turns: Semaphore::new(places),
             places,
@@ -109,18 +120,30 @@ impl Jobs {
         )
     }
 
-    /// The job of an id.
-    pub(crate) fn find(&self, id: &str) -> Result<Option<(u64, Job)>, StoreError> {
-        self.store.read(|store| table::find(store, id))
+    /// The job of an id, where it is there for who asks.
+    pub(crate) fn find(&self, owner: &Owner, id: &str) -> Result<Option<(u64, Job)>, StoreError> {
+        let found = self.store.read(|store| table::find(store, id))?;
+        Ok(found.filter(|(_, job)| owner.sees(job)))
+    }
+
+    /// The jobs that are there for who asks, with their numbers, in the order they were handed in.
+    pub(crate) fn list(&self, owner: &Owner) -> Result<Vec<(u64, Job)>, StoreError> {
+        let mut jobs = self.store.read(table::list)?;
+        jobs.retain(|(_, job)| owner.sees(job));
+        Ok(jobs)
     }
 
     /// The job of an id, once it has ended or the time is over; `None` where there is none, or no longer.
-    pub(crate) async fn wait(&self, id: &str, most: Duration) -> Result<Option<(u64, Job)>, StoreError> {
+    pub(crate) async fn wait(
+        &self,
+        (owner, id): (&Owner, &str),
+        most: Duration,
+    ) -> Result<Option<(u64, Job)>, StoreError> {
         let mut changed = self.changed.subscribe();
         let ended = async {
             loop {
                 changed.borrow_and_update();
-                match self.find(id)? {
+                match self.find(owner, id)? {
                     Some((_, job)) if job.state == State::Running => {}
                     other => return Ok(other),
                 }
@@ -131,21 +154,8 @@ impl Jobs {
         };
         match tokio::time::timeout(most, ended).await {
             Ok(found) => found,
-            Err(_) => self.find(id),
+            Err(_) => self.find(owner, id),
         }
-    }
-
-    /// Forgets the published package's jobs, running or not.
-    pub(crate) async fn clear(&self) -> Result<(), StoreError> {
-        for (number, job) in self.store.read(table::list)? {
-            if job.published {
-                self.stop(number);
-            }
-        }
-        let all = |store: &_| table::forget_if(store, |job, _| job.published);
-        self.store.write(all).await?;
-        self.changed.send_replace(());
-        Ok(())
     }
 }
 
@@ -154,7 +164,17 @@ pub(crate) struct Handed {
     /// As they came.
     pub(crate) items: Vec<Vec<u8>>,
     pub(crate) key: Option<String>,
+    pub(crate) owner: Owner,
     pub(crate) published: bool,
+}
+
+/// Does something to its end, whether or not its caller stays to hear of it. What a change on the disk says is so only
+/// together with the task that begins or ends with it; a caller who goes away between the two is not to part them.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(StoreError::Failed(format!("its task broke down: {error}"))))
 }
 
 /// Takes a job in, once it is on the disk. The job as it stands, and whether it is new; `None` where too many run.
@@ -162,6 +182,7 @@ pub(crate) async fn submit(app: &Arc<App>, handed: Handed) -> Result<Option<(Job
     let job = Job {
         id: app.jobs.id(),
         key: handed.key,
+        owner: handed.owner.digest().map(str::to_owned),
         state: State::Running,
         items: handed.items.len() as u64,
         bytes: handed.items.iter().map(|item| item.len() as u64).sum(),
@@ -177,54 +198,88 @@ pub(crate) async fn submit(app: &Arc<App>, handed: Handed) -> Result<Option<(Job
         running: settings.running,
         bytes: settings.bytes,
     };
-    let write = app
-        .jobs
-        .store
-        .write(move |store| table::submit(store, &new, &handed.items, room));
-    Ok(match write.await? {
-        Submitted::New(number) => {
-            start(app, number);
-            Some((job, true))
-        }
-        Submitted::Known(job) => Some((job, false)),
-        Submitted::Full => None,
+    let (app, items) = (Arc::clone(app), handed.items);
+    whole(async move {
+        let write = app
+            .jobs
+            .store
+            .write(move |store| table::submit(store, &new, &items, room));
+        Ok(match write.await? {
+            Submitted::New(number) => {
+                start(&app, number);
+                Some((job, true))
+            }
+            Submitted::Known(job) => Some((job, false)),
+            Submitted::Full => None,
+        })
     })
+    .await
 }
 
 /// Stops a job; one that has ended is forgotten. The job as it was last.
-pub(crate) async fn end(app: &Arc<App>, id: &str) -> Result<Option<Job>, StoreError> {
-    let Some((number, job)) = app.jobs.find(id)? else {
+pub(crate) async fn end(app: &Arc<App>, owner: &Owner, id: &str) -> Result<Option<Job>, StoreError> {
+    let Some((number, job)) = app.jobs.find(owner, id)? else {
         return Ok(None);
     };
-    let (id, time) = (id.to_owned(), now(app));
-    let ended = if job.state == State::Running {
-        app.jobs.stop(number);
-        app.jobs
-            .store
-            .write(move |store| table::cancel(store, &id, time))
-            .await?
-    } else {
-        let forget = move |store: &_| table::forget_if(store, |job, _| job.id == id && job.ended.is_some());
-        app.jobs.store.write(forget).await?;
-        Some(job)
-    };
-    app.jobs.changed.send_replace(());
-    Ok(ended)
+    let (app, id, time) = (Arc::clone(app), id.to_owned(), now(app));
+    whole(async move {
+        let ended = if job.state == State::Running {
+            app.jobs.stop(number);
+            let cancel = move |store: &_| table::cancel(store, &id, time);
+            app.jobs.store.write(cancel).await?
+        } else {
+            let forget =
+                move |store: &_| table::forget_if(store, |job, _| job.id == id && job.ended.is_some());
+            app.jobs.store.write(forget).await?;
+            Some(job)
+        };
+        app.jobs.changed.send_replace(());
+        Ok(ended)
+    })
+    .await
+}
+
+/// Forgets the published package's jobs that are there for who asks, running or not.
+pub(crate) async fn clear(app: &Arc<App>, owner: Owner) -> Result<(), StoreError> {
+    let app = Arc::clone(app);
+    whole(async move {
+        for (number, job) in app.jobs.list(&owner)? {
+            if job.published {
+                app.jobs.stop(number);
+            }
+        }
+        let all = move |store: &_| table::forget_if(store, |job, _| job.published && owner.sees(job));
+        app.jobs.store.write(all).await?;
+        app.jobs.changed.send_replace(());
+        Ok(())
+    })
+    .await
 }
 
 /// Lets a job go on; with `failed`, what has no verdict is judged anew. The job, and how many items that is.
-pub(crate) async fn resume(app: &Arc<App>, id: &str, failed: bool) -> Result<Option<(Job, u64)>, StoreError> {
-    let (id, model) = (id.to_owned(), app.model().to_owned());
-    let write = app
-        .jobs
-        .store
-        .write(move |store| table::resume(store, &id, failed, &model));
-    Ok(write.await?.map(|resumed| {
-        if let Some(number) = resumed.number {
-            start(app, number);
-        }
-        (resumed.job, resumed.dropped)
-    }))
+pub(crate) async fn resume(
+    app: &Arc<App>,
+    (owner, id): (&Owner, &str),
+    failed: bool,
+) -> Result<Option<(Job, u64)>, StoreError> {
+    if app.jobs.find(owner, id)?.is_none() {
+        return Ok(None);
+    }
+    let (app, id) = (Arc::clone(app), id.to_owned());
+    whole(async move {
+        let model = app.model().to_owned();
+        let write = app
+            .jobs
+            .store
+            .write(move |store| table::resume(store, &id, failed, &model));
+        Ok(write.await?.map(|resumed| {
+            if let Some(number) = resumed.number {
+                start(&app, number);
+            }
+            (resumed.job, resumed.dropped)
+        }))
+    })
+    .await
 }
 
 /// Goes on with what an earlier server left, and forgets jobs when their time is over, until it is dropped. A job that
@@ -244,7 +299,7 @@ pub(crate) async fn keep(app: Arc<App>) {
             start(&app, number);
         } else {
             // One that cannot be stopped stays as it is, and nothing works on it.
-            let _ = end(&app, &job.id).await;
+            let _ = end(&app, &Owner::EVERYBODY, &job.id).await;
         }
     }
     let JobSettings { keep, most, .. } = app.jobs.settings;

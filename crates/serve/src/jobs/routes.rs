@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::fault::Fault;
+use crate::jobs::owner::Owner;
 use crate::rates::Caller;
 use crate::store::StoreError;
 use crate::store::jobs::{self as table, Job};
@@ -38,6 +39,7 @@ struct Submission<'a> {
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(owner): Extension<Owner>,
     body: Bytes,
 ) -> Response {
     let submission: Submission<'_> = match serde_json::from_slice(&body) {
@@ -60,6 +62,7 @@ pub(crate) async fn submit(
             .map(|item| item.get().as_bytes().to_vec())
             .collect(),
         key: submission.key,
+        owner,
         published: false,
     };
     let rest = handed.items.len().saturating_sub(1);
@@ -112,9 +115,9 @@ fn shown(job: &Job) -> Value {
     })
 }
 
-/// `GET /v1/jobs`: all of them, in the order they were handed in.
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
-    match app.jobs.store.read(table::list) {
+/// `GET /v1/jobs`: all of the caller's, in the order they were handed in.
+pub(crate) async fn list(State(app): State<Arc<App>>, Extension(owner): Extension<Owner>) -> Response {
+    match app.jobs.list(&owner) {
         Ok(jobs) => {
             let jobs: Vec<Value> = jobs.iter().map(|(_, job)| shown(job)).collect();
             Json(json!({"jobs": jobs})).into_response()
@@ -133,17 +136,22 @@ pub(crate) struct Wait {
 /// `GET /v1/jobs/{id}`, with `?wait=` when it has ended or the time is over.
 pub(crate) async fn status(
     State(app): State<Arc<App>>,
+    Extension(owner): Extension<Owner>,
     Path(id): Path<String>,
     Query(Wait { wait }): Query<Wait>,
 ) -> Response {
     let wait = Duration::from_secs_f64(if wait > 0.0 { wait.min(86_400.0) } else { 0.0 });
-    let found = app.jobs.wait(&id, wait).await;
+    let found = app.jobs.wait((&owner, &id), wait).await;
     answer(found.map(|found| found.map(|(_, job)| job)))
 }
 
 /// `DELETE /v1/jobs/{id}`: stops a job that runs, forgets one that has ended.
-pub(crate) async fn end(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    answer(super::end(&app, &id).await)
+pub(crate) async fn end(
+    State(app): State<Arc<App>>,
+    Extension(owner): Extension<Owner>,
+    Path(id): Path<String>,
+) -> Response {
+    answer(super::end(&app, &owner, &id).await)
 }
 
 #[derive(Deserialize)]
@@ -156,10 +164,11 @@ pub(crate) struct Resume {
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(owner): Extension<Owner>,
     Path(id): Path<String>,
     Query(Resume { failed }): Query<Resume>,
 ) -> Response {
-    let resumed = super::resume(&app, &id, failed).await;
+    let resumed = super::resume(&app, (&owner, &id), failed).await;
     if let Ok(Some((_, again))) = &resumed {
         // What was never judged is owed since it was handed in.
         let again = usize::try_from(*again).unwrap_or(usize::MAX);
@@ -170,8 +179,12 @@ pub(crate) async fn resume(
 
 /// `GET /v1/jobs/{id}/results`: a line for each item that has a record, in the order of the items: the record, and
 /// before it the item's place.
-pub(crate) async fn results(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    let number = match app.jobs.find(&id) {
+pub(crate) async fn results(
+    State(app): State<Arc<App>>,
+    Extension(owner): Extension<Owner>,
+    Path(id): Path<String>,
+) -> Response {
+    let number = match app.jobs.find(&owner, &id) {
         Ok(Some((number, _))) => number,
         Ok(None) => return missing().into_response(),
         Err(error) => return Fault::from(error).into_response(),

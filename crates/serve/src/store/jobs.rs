@@ -10,7 +10,7 @@ use super::StoreError;
 
 /// By number, in the order they were handed in.
 const JOBS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("jobs");
-/// Numbers by id, and by the caller's own name for the job.
+/// Numbers by id, and by the owner's own name for the job.
 const NAMES: TableDefinition<'static, (u8, &str), u64> = TableDefinition::new("names");
 /// Items as they came, by job and place.
 const ITEMS: TableDefinition<'static, (u64, u64), &[u8]> = TableDefinition::new("items");
@@ -21,6 +21,8 @@ const BY_ID: u8 = 0;
 const BY_KEY: u8 = 1;
 /// Under no name: the number of the next job.
 const NEXT: u8 = 2;
+/// By the name that an owner gave it, after the owner.
+const BY_OWN_KEY: u8 = 3;
 
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +40,11 @@ pub(crate) enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) id: String,
-    /// The caller's name for it: the same name is the same job, however often it is handed in.
+    /// The owner's name for it: the same name is the same job, however often it is handed in.
     pub(crate) key: Option<String>,
+    /// The digest of the token it came with; none where there are no tokens, and in files from before there were owners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
     pub(crate) state: State,
     pub(crate) items: u64,
     /// What its items take.
@@ -94,6 +99,29 @@ fn number(transaction: &WriteTransaction, kind: u8, name: &str) -> Result<Option
     Ok(found.map(|number| number.value()))
 }
 
+/// Where the number of a job stands by the name that its owner gave it.
+fn own_key(job: &Job) -> Option<(u8, String)> {
+    let key = job.key.as_ref()?;
+    Some(match &job.owner {
+        // Digests are of one length, so that no owner and key are another's.
+        Some(owner) => (BY_OWN_KEY, format!("{owner} {key}")),
+        None => (BY_KEY, key.clone()),
+    })
+}
+
+/// The job that was handed in before under the name of this one: its owner's, or one that has no owner.
+fn known(transaction: &WriteTransaction, job: &Job) -> Result<Option<Job>, StoreError> {
+    let names = [own_key(job), job.key.clone().map(|key| (BY_KEY, key))];
+    for (kind, name) in names.into_iter().flatten() {
+        if let Some(number) = number(transaction, kind, &name)?
+            && let Some(known) = get(transaction, number)?
+        {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
+}
+
 /// What became of a job that was handed in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Submitted {
@@ -120,10 +148,7 @@ pub(crate) fn submit(
     items: &[Vec<u8>],
     room: Room,
 ) -> Result<Submitted, StoreError> {
-    if let Some(key) = &job.key
-        && let Some(known) = number(transaction, BY_KEY, key)?
-        && let Some(known) = get(transaction, known)?
-    {
+    if let Some(known) = known(transaction, job)? {
         return Ok(Submitted::Known(known));
     }
     let mut ended = Vec::new();
@@ -160,9 +185,9 @@ pub(crate) fn submit(
     names
         .insert((BY_ID, job.id.as_str()), next)
         .map_err(StoreError::of)?;
-    if let Some(key) = &job.key {
+    if let Some((kind, name)) = own_key(job) {
         names
-            .insert((BY_KEY, key.as_str()), next)
+            .insert((kind, name.as_str()), next)
             .map_err(StoreError::of)?;
     }
     let mut table = transaction.open_table(ITEMS).map_err(StoreError::of)?;
@@ -273,8 +298,8 @@ fn forget(transaction: &WriteTransaction, numbers: &[(u64, Job)]) -> Result<(), 
     for (number, job) in numbers {
         jobs.remove(number).map_err(StoreError::of)?;
         names.remove((BY_ID, job.id.as_str())).map_err(StoreError::of)?;
-        if let Some(key) = &job.key {
-            names.remove((BY_KEY, key.as_str())).map_err(StoreError::of)?;
+        if let Some((kind, name)) = own_key(job) {
+            names.remove((kind, name.as_str())).map_err(StoreError::of)?;
         }
         let all = (*number, 0)..(*number + 1, 0);
         items

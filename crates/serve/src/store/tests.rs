@@ -7,6 +7,7 @@ fn job(id: &str, key: Option<&str>, items: u64) -> Job {
     Job {
         id: id.to_owned(),
         key: key.map(str::to_owned),
+        owner: None,
         state: State::Running,
         items,
         bytes: 2 * items,
@@ -209,4 +210,23 @@ fn soft_changes_do_not_keep_each_other_off_the_disk() {
     std::fs::copy(&path, &copy).unwrap();
     let left = Store::open(&copy).unwrap().read(verdicts::size).unwrap().0;
     assert!(left > 0 && left <= count, "{left} of {count}");
+}
+
+/// As files held jobs before these had owners and their items a size.
+#[test]
+fn a_job_of_an_older_file_is_read() {
+    let older = r#"{"id":"a","key":"k","state":"done","items":2,"judged":2,"failed":0,"created":5,"ended":9,"model":"m",
+        "published":true}"#;
+    let read: Job = serde_json::from_str(older).unwrap();
+    let expect = Job {
+        state: State::Done,
+        bytes: 0,
+        judged: 2,
+        ended: Some(9),
+        published: true,
+        ..job("a", Some("k"), 2)
+    };
+    assert_eq!(read, expect);
+    let written = serde_json::to_value(&expect).unwrap();
+    assert_eq!(written.get("owner"), None, "older programs find what they know");
 }

@@ -9,7 +9,7 @@ use rewardanything_core::Scripted;
 use rewardanything_serve::{CacheSettings, Settings, Store};
 use serde_json::{Value, json};
 
-use crate::common::{Reply, Server, by_number, call, completion, item, nano, scripted};
+use crate::common::{Reply, Server, by_number, call, completion, item, nano, scripted, send};
 
 fn items(count: u64, text: &str) -> Vec<Value> {
     (0..count)
@@ -215,7 +215,7 @@ fn another_server_goes_on() {
 }
 
 /// The tasks of a server that has ended go some time after it.
-fn opened(file: &Path) -> Arc<Store> {
+pub(crate) fn opened(file: &Path) -> Arc<Store> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         match Store::open(file) {
@@ -386,4 +386,43 @@ fn who_wants_no_masks_is_refused() {
         json!([]),
         "nothing was taken in"
     );
+}
+
+/// The moment at which a caller goes away may lie between what is on the disk and what follows from it.
+#[test]
+fn who_goes_away_leaves_no_job_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::over(
+        by_number(),
+        Settings::default(),
+        opened(&folder.path().join("store")),
+    );
+    let count = 40;
+    for job in 0..count {
+        let body = json!({"items": items(2, "x"), "key": format!("job {job}")}).to_string();
+        let stream = send(server.address, "POST", "/v1/jobs", &[], &body);
+        thread::sleep(Duration::from_micros(job * 100));
+        drop(stream);
+    }
+    for job in 0..count {
+        // One that was not heard is handed in now.
+        let body = json!({"items": items(2, "x"), "key": format!("job {job}")}).to_string();
+        let id = id(&server.post("/v1/jobs", &body).json());
+        let job = server.get(&format!("/v1/jobs/{id}?wait=10")).ok();
+        assert_eq!(
+            (&job["state"], &job["judged"]),
+            (&json!("done"), &json!(2)),
+            "{job}"
+        );
+    }
+    // Nor does one that was to be stopped stay on as if it ran.
+    for turn in 0..count {
+        let job = submit(&server, &items(8, "sleep 2"), None).ok_with(202);
+        let path = format!("/v1/jobs/{}", id(&job));
+        let stream = send(server.address, "DELETE", &path, &[], "");
+        thread::sleep(Duration::from_micros(turn * 100));
+        drop(stream);
+        let job = server.get(&format!("{path}?wait=10"));
+        assert!(job.status == 404 || job.json()["state"] != "running", "{job:?}");
+    }
 }

@@ -6,4 +6,5 @@ mod frameworks;
 mod injection;
 mod jobs;
 mod native;
+mod owners;
 mod published;

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! load judge  HOST:PORT CALLERS SECONDS [PATH]   callers that each send the next request when the last is answered
-//! load open   HOST:PORT CALLERS SECONDS RATE     requests at a fixed rate, whether or not earlier ones are answered
+//! load open   HOST:PORT CALLERS SECONDS RATE [PATH]   requests at a fixed rate, whether or not earlier ones are answered
+//! load groups HOST:PORT GROUPS SAMPLES AT_ONCE   samples sent one by one, so many groups at a time
 //! load stand-in HOST:PORT MILLISECONDS           a chat endpoint that answers every request after so long
 //! ```
 //!
-//! Both use one thread a connection and nothing but the standard library, so that what they cost is small and known.
+//! All use one thread a connection and nothing but the standard library, so that what they cost is small and known.
 
+mod groups;
+#[path = "../wire/mod.rs"]
 mod wire;
 
 use std::io::{BufReader, Write as _};
@@ -15,7 +18,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wire::{Result, read};
+use wire::{Result, post, read};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,13 +31,26 @@ fn main() -> Result<()> {
             judge(address, callers.parse()?, seconds.parse()?, path)
         }
         ["open", address, callers, seconds, rate] => {
-            open(address, callers.parse()?, seconds.parse()?, rate.parse()?)
+            let load = (callers.parse()?, seconds.parse()?, rate.parse()?);
+            open(address, load, "/v1/judge")
+        }
+        ["open", address, callers, seconds, rate, path] => {
+            let load = (callers.parse()?, seconds.parse()?, rate.parse()?);
+            open(address, load, path)
+        }
+        ["groups", address, groups, samples, at_once] => {
+            let plan = groups::Plan {
+                groups: groups.parse()?,
+                samples: samples.parse()?,
+                at_once: at_once.parse()?,
+            };
+            groups::run(address, plan)
         }
         ["stand-in", address, milliseconds] => {
             stand_in(address, Duration::from_millis(milliseconds.parse()?))
         }
         _ => {
-            Err("expected: judge HOST:PORT CALLERS SECONDS [PATH], open HOST:PORT CALLERS SECONDS RATE, or stand-in HOST:PORT MILLISECONDS".into())
+            Err("expected: judge HOST:PORT CALLERS SECONDS [PATH], open HOST:PORT CALLERS SECONDS RATE [PATH], groups HOST:PORT GROUPS SAMPLES AT_ONCE, or stand-in HOST:PORT MILLISECONDS".into())
         }
     }
 }
@@ -68,7 +84,7 @@ fn judge(address: &str, callers: usize, seconds: u64, path: &str) -> Result<()> 
 
 /// As many requests a second as are asked for, dealt out to the callers in turn. A request's time counts from when it
 /// was to be sent, so that one that is kept from being sent by the slowness of the one before it shows that slowness.
-fn open(address: &str, callers: usize, seconds: u64, rate: f64) -> Result<()> {
+fn open(address: &str, (callers, seconds, rate): (usize, u64, f64), path: &str) -> Result<()> {
     let began = Instant::now();
     let count = (seconds as f64 * rate) as usize;
     let results = with_callers(callers, |caller| {
@@ -77,7 +93,7 @@ fn open(address: &str, callers: usize, seconds: u64, rate: f64) -> Result<()> {
         for turn in (caller..count).step_by(callers) {
             let due = began + Duration::from_secs_f64(turn as f64 / rate);
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            failed += usize::from(!connection.ask("/v1/judge", &body(caller, turn))?);
+            failed += usize::from(!connection.ask(path, &body(caller, turn))?);
             times.push(due.elapsed());
         }
         Ok((times, failed))
@@ -102,12 +118,8 @@ impl<'a> Connection<'a> {
 
     /// Whether the answer was 200.
     fn ask(&mut self, path: &str, body: &str) -> Result<bool> {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        );
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        let request = post(self.address, path, body);
+        self.stream.get_mut().write_all(&request)?;
         let (status, _) = read(&mut self.stream)?.ok_or("the server closed the connection")?;
         Ok(status.contains(" 200 "))
     }
@@ -164,37 +176,61 @@ fn report(callers: usize, spent: Duration, results: Vec<Result<Times>>) -> Resul
 }
 
 fn stand_in(address: &str, takes: Duration) -> Result<()> {
-    let verdict = "{\\\"scores\\\": {\\\"model-1\\\": 2, \\\"model-2\\\": 4}, \\\"best-to-worst\\\": \
-                   [\\\"model-2\\\", \\\"model-1\\\"]}";
-    let chat = format!(
-        "{{\"id\": \"x\", \"object\": \"chat.completion\", \"created\": 0, \"model\": \"stand-in\", \"choices\": \
-         [{{\"index\": 0, \"finish_reason\": \"stop\", \"message\": {{\"role\": \"assistant\", \"content\": \
-         \"<think>\\nBy the clock, as always, and not by what was said.\\n</think>\\n\\n{verdict}\"}}}}], \"usage\": \
-         {{\"prompt_tokens\": 100, \"completion_tokens\": 40, \"total_tokens\": 140}}}}"
-    );
     let models = "{\"object\": \"list\", \"data\": [{\"id\": \"stand-in\", \"object\": \"model\"}]}";
     for stream in TcpListener::bind(address)?.incoming() {
-        let (stream, chat) = (stream?, chat.clone());
+        let stream = stream?;
         thread::Builder::new()
             .stack_size(256 << 10)
             .spawn(move || -> Result<()> {
                 stream.set_nodelay(true)?;
                 let mut stream = BufReader::new(stream);
-                while let Some((first, _)) = read(&mut stream)? {
+                while let Some((first, body)) = read(&mut stream)? {
                     let body = if first.starts_with("GET") {
-                        models
+                        models.to_owned()
                     } else {
                         thread::sleep(takes);
-                        &chat
+                        chat(labels(&String::from_utf8(body)?))
                     };
                     let head = format!(
                         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                         body.len()
                     );
-                    stream.get_mut().write_all((head + body).as_bytes())?;
+                    stream.get_mut().write_all((head + &body).as_bytes())?;
                 }
                 Ok(())
             })?;
     }
     Ok(())
+}
+
+/// How many responses a request shows: the highest number of a label after the word that they stand behind.
+fn labels(body: &str) -> usize {
+    let shown = body.rfind("responses").map_or("", |at| &body[at..]);
+    shown
+        .split("model-")
+        .skip(1)
+        .filter_map(|rest| {
+            let end = rest.find(|next: char| !next.is_ascii_digit())?;
+            rest[..end].parse().ok()
+        })
+        .max()
+        .unwrap_or(1)
+}
+
+/// A verdict by which later responses are better, within what the scale has.
+fn chat(labels: usize) -> String {
+    let join = |parts: Vec<String>| parts.join(", ");
+    let scores = (1..=labels).map(|label| format!("\\\"model-{label}\\\": {}", 1 + 4 * label / (labels + 1)));
+    let ranking = (1..=labels).rev().map(|label| format!("\\\"model-{label}\\\""));
+    let verdict = format!(
+        "{{\\\"scores\\\": {{{}}}, \\\"best-to-worst\\\": [{}]}}",
+        join(scores.collect()),
+        join(ranking.collect())
+    );
+    format!(
+        "{{\"id\": \"x\", \"object\": \"chat.completion\", \"created\": 0, \"model\": \"stand-in\", \"choices\": \
+         [{{\"index\": 0, \"finish_reason\": \"stop\", \"message\": {{\"role\": \"assistant\", \"content\": \
+         \"<think>\\nBy the clock, as always, and not by what was said.\\n</think>\\n\\n{verdict}\"}}}}], \"usage\": \
+         {{\"prompt_tokens\": 100, \"completion_tokens\": 40, \"total_tokens\": 140}}}}"
+    )
 }
