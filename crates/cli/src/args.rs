@@ -351,7 +351,7 @@ pub(crate) struct ExchangeArgs {
 const VERIFIABLE_HELP: &str = "\
 Each line of a response file is {\"prompt\": …, \"responses\": [{\"text\": …, \"model\": …}, …]}; files that end in
 .gz are unpacked. Each item has a gold verdict: {\"id\", \"principle\", \"prompt\", \"responses\", \"gold\":
-{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. Items of the library name the id of their principle as
+{\"scores\", \"ranking\"}, \"measure\", \"direction\", \"difficulty\"}. Items of the library name the id of their principle as
 \"measure\", and beside it their \"category\", \"kind\" and whether they ask for a \"new_quality\", one that no principle
 for training asks for. The same seed and files give the same items.
 

@@ -110,6 +110,7 @@ fn read_pool(path: &Path, pool: &mut Vec<PoolEntry>, bad: &mut BadLines, strict:
         }
     }
     Ok(())
+        "difficulty": item.difficulty().id(),
 }
 
 /// The item as a line that `judge --input` and `score --items` read.
@@ -123,6 +124,7 @@ fn as_json(item: &Item) -> Value {
         "measure": item.measure.id(),
         "direction": item.direction.id(),
     })
+        "difficulty": item.difficulty().id(),
 }
 
 /// The same of an item of the library.
