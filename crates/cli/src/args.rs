@@ -326,7 +326,7 @@ pub(crate) enum DataCommand {
 const IMPORT_HELP: &str = "\
 Layouts: rm-bench, judgebench, rewardbench, rewardbench2 (JSON Lines, plain or .gz, or one JSON array), and items.
 Each item carries the principle that ships for its benchmark and domain; responses that are right have the gold score
-1 and the others 0.
+1 and the others 0. Files by the name of *.parquet are read and written as Parquet, where this build has it.
 
 Example:
   rewardanything data import --layout rm-bench total_dataset.json --output rm-bench.jsonl";

@@ -6,6 +6,7 @@ mod bench;
 mod book;
 mod browser;
 mod build;
+mod columnar;
 mod commands;
 mod common;
 mod durable;
