@@ -21,4 +21,5 @@ mod serve;
 #[path = "../../../remote/tests/it/server.rs"]
 mod server;
 mod shell;
+mod validation;
 mod watch;
