@@ -4,8 +4,7 @@
 //! its τ_b as 0 and its NDCG as 0, and the number of such items stands beside it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,7 +14,6 @@ use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b
 use rewardanything_evals::item::difficulty_place;
 use rewardanything_evals::principle::BLANK;
 use rewardanything_evals::sample::Sample;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
@@ -36,7 +34,7 @@ const SEED: u64 = 0;
 pub(crate) fn run(args: &ScoreArgs) -> Result<Outcome> {
     let (items, bad) = read_items(&args.items, args.strict)?;
     let verdicts = read_verdicts(&args.verdicts)?;
-    let mut judges = vec![("judge", predictions(&items, &verdicts)?)];
+    let mut judges = vec![("judge", predictions(&items, verdicts)?)];
     if args.baselines {
         judges.extend(baselines(&items));
     }
@@ -85,38 +83,44 @@ fn read_items(path: &Path, strict: bool) -> Result<(Vec<Sample>, BadLines)> {
     Ok((items, bad))
 }
 
-fn read_verdicts(path: &Path) -> Result<HashMap<Id, Record>> {
-    let records: Vec<Record> = read_lines(path)?;
-    Ok(records
-        .into_iter()
-        .filter_map(|record| Some((record.id.clone()?, record)))
-        .collect())
+/// The records of a file, one at a time: their reasoning is most of it, and nothing that scoring needs.
+fn read_verdicts(path: &Path) -> Result<impl Iterator<Item = Result<Record>>> {
+    let lines = items::open(path)?.lines().enumerate();
+    Ok(lines.filter_map(move |(index, line)| {
+        let place = || format!("{}, line {}", path.display(), index + 1);
+        match line.with_context(place) {
+            Err(error) => Some(Err(error)),
+            Ok(line) if line.trim().is_empty() => None,
+            Ok(line) => Some(serde_json::from_str(&line).with_context(place)),
+        }
+    }))
 }
 
-fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| {
-            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
-        })
-        .collect()
-}
-
-/// The scores of the verdicts. A verdict that leaves a response unscored counts as none.
-fn predictions(items: &[Sample], verdicts: &HashMap<Id, Record>) -> Result<Predictions> {
-    items
+/// The scores of the verdicts; a later record of an item stands for an earlier one. A verdict that leaves a response
+/// unscored counts as none.
+fn predictions(items: &[Sample], records: impl Iterator<Item = Result<Record>>) -> Result<Predictions> {
+    let places: HashMap<&Id, usize> = items
         .iter()
-        .map(|item| {
-            let record = verdicts
-                .get(&item.id)
-                .with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))?;
-            Ok(item
+        .enumerate()
+        .map(|(place, item)| (&item.id, place))
+        .collect();
+    let mut found: Vec<Option<Option<Vec<f64>>>> = vec![None; items.len()];
+    for record in records {
+        let record = record?;
+        if let Some(&place) = record.id.as_ref().and_then(|id| places.get(id)) {
+            let scores = items[place]
                 .names
                 .iter()
                 .map(|name| record.scores.get(name)?.as_f64())
-                .collect())
+                .collect();
+            found[place] = Some(scores);
+        }
+    }
+    items
+        .iter()
+        .zip(found)
+        .map(|(item, found)| {
+            found.with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))
         })
         .collect()
 }
@@ -396,19 +400,16 @@ mod tests {
     #[test]
     fn a_missing_record_is_an_error_and_a_failed_one_is_not() {
         let items = items();
-        let error = predictions(&items, &HashMap::new())
+        let error = predictions(&items, std::iter::empty())
             .expect_err("no records")
             .to_string();
         assert!(error.contains("has no record"), "{error}");
-        let verdicts = items
-            .iter()
-            .map(|item| {
-                let key = crate::items::Key::Id(item.id.clone());
-                (item.id.clone(), crate::records::failed(&key, "parse", "no", "m"))
-            })
-            .collect();
+        let records = items.iter().map(|item| {
+            let key = crate::items::Key::Id(item.id.clone());
+            Ok(crate::records::failed(&key, "parse", "no", "m"))
+        });
         assert_eq!(
-            predictions(&items, &verdicts).expect("has records"),
+            predictions(&items, records).expect("has records"),
             vec![None, None, None]
         );
     }
