@@ -350,7 +350,7 @@ pub(crate) enum DataCommand {
 const IMPORT_HELP: &str = "\
 Layouts: rm-bench, judgebench, rewardbench, rewardbench2 (JSON Lines, plain or .gz, or one JSON array), and items.
 Each item carries the principle that ships for its benchmark and domain; responses that are right have the gold score
-1 and the others 0.
+1 and the others 0. Files by the name of *.parquet are read and written as Parquet, where this build has it.
 
 Example:
   rewardanything data import --layout rm-bench total_dataset.json --output rm-bench.jsonl";
@@ -375,7 +375,7 @@ pub(crate) struct ExchangeArgs {
 const VERIFIABLE_HELP: &str = "\
 Each line of a response file is {\"prompt\": …, \"responses\": [{\"text\": …, \"model\": …}, …]}; files that end in
 .gz are unpacked. Each item has a gold verdict: {\"id\", \"principle\", \"prompt\", \"responses\", \"gold\":
-{\"scores\", \"ranking\"}, \"measure\", \"direction\"}. Items of the library name the id of their principle as
+{\"scores\", \"ranking\"}, \"measure\", \"direction\", \"difficulty\"}. Items of the library name the id of their principle as
 \"measure\", and beside it their \"category\", \"kind\" and whether they ask for a \"new_quality\", one that no principle
 for training asks for. The same seed and files give the same items.
 

@@ -1,7 +1,6 @@
 //! `data verifiable`: files of real responses become items with exact gold.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufWriter, Write};
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Outcome;
 use crate::args::{Share, VerifiableArgs, Wording};
+use crate::columnar::Output;
 use crate::items::{self, BadLines};
 use crate::records::number;
 
@@ -41,11 +41,11 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         pool.len(),
         args.per_item.start()
     );
-    let mut out = create(&args.output)?;
+    let mut out = Output::create(&args.output)?;
     for item in &items {
         writeln!(out, "{item}")?;
     }
-    out.flush()?;
+    out.finish()?;
     eprintln!("{} items of {} prompts", items.len(), pool.len());
     if items.len() < args.items {
         eprintln!(
@@ -57,18 +57,6 @@ pub(crate) fn verifiable(args: &VerifiableArgs) -> Result<Outcome> {
         eprintln!("{summary}");
     }
     Ok(Outcome::of(bad.is_empty()))
-}
-
-/// A file to write, or standard output for a hyphen.
-///
-/// # Errors
-/// The file exists or cannot be created.
-pub(crate) fn create(path: &Path) -> Result<Box<dyn Write>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdout().lock()));
-    }
-    let file = File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
-    Ok(Box::new(BufWriter::new(file)))
 }
 
 fn options(args: &VerifiableArgs) -> BuildOptions {
@@ -122,6 +110,7 @@ fn as_json(item: &Item) -> Value {
         "gold": gold(&item.responses, &item.gold),
         "measure": item.measure.id(),
         "direction": item.direction.id(),
+        "difficulty": item.difficulty().id(),
     })
 }
 
@@ -135,6 +124,7 @@ fn library_json(item: &LibraryItem) -> Value {
         "gold": gold(&item.responses, &item.gold),
         "measure": item.of.id,
         "category": item.of.category,
+        "difficulty": item.difficulty().id(),
         "kind": item.of.kind,
         "new_quality": item.of.rule.is_some_and(Rule::is_of_new_quality),
     })

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::Outcome;
 use crate::args::ExchangeArgs;
-use crate::data::create;
+use crate::columnar::Output;
 use crate::items::{self, BadLines, Content, ReadOptions, Reader};
 
 /// Runs `data import`.
@@ -48,7 +48,7 @@ fn parse(line: &str) -> Result<Value, String> {
 
 fn convert(args: &ExchangeArgs, each: impl Fn(&str) -> Result<Value, String>) -> Result<Outcome> {
     let input = items::open(&args.input)?;
-    let mut out = create(&args.output)?;
+    let mut out = Output::create(&args.output)?;
     let (mut written, mut bad) = (0usize, BadLines::default());
     for (index, line) in input.lines().enumerate() {
         let line =
@@ -64,13 +64,13 @@ fn convert(args: &ExchangeArgs, each: impl Fn(&str) -> Result<Value, String>) ->
             }
         }
     }
-    out.flush()?;
     ensure!(
         written > 0,
         "{} holds nothing in the layout {}",
         args.input.display(),
         Layout::name(args.layout)
     );
+    out.finish()?;
     eprintln!("{written} records");
     if let Some(summary) = bad.summary() {
         eprintln!("{summary}");

@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 pub(crate) use rewardanything_evals::item::{Content, Id, Line, ReadOptions, Reader};
 use serde_json::Value;
 
+use crate::columnar;
 use crate::table::plain;
 
 /// What tells the records of a file apart: the id, or the line where there is none.
@@ -32,11 +33,14 @@ impl Key {
 }
 
 /// A file of lines, or standard input for a hyphen. A file that ends in `.gz` is unpacked; one JSON array, as some
-/// data sets are published, is read as if each of its elements stood on a line.
+/// data sets are published, is read as if each of its elements stood on a line, and Parquet as if each of its rows did.
 ///
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    if columnar::is_parquet(path) {
+        return columnar::lines(path);
+    }
     let raw: Box<dyn io::Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {

@@ -9,6 +9,7 @@ mod batch;
 mod bench;
 mod best_of;
 mod build;
+mod columnar;
 mod convert;
 mod data;
 mod doctor;

@@ -1,20 +1,19 @@
-//! `score`: verdicts against gold, with intervals, by measure, and beside judges that read nothing.
+//! `score`: verdicts against gold, with intervals, by difficulty and measure, and beside judges that read nothing.
 //!
 //! An item without a verdict is neither dropped nor given half the points: the headline counts its pairs as wrong,
 //! its τ_b as 0 and its NDCG as 0, and the number of such items stands beside it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b, ndcg};
+use rewardanything_evals::item::difficulty_place;
 use rewardanything_evals::principle::BLANK;
 use rewardanything_evals::sample::Sample;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
@@ -35,7 +34,7 @@ const SEED: u64 = 0;
 pub(crate) fn run(args: &ScoreArgs) -> Result<Outcome> {
     let (items, bad) = read_items(&args.items, args.strict)?;
     let verdicts = read_verdicts(&args.verdicts)?;
-    let mut judges = vec![("judge", predictions(&items, &verdicts)?)];
+    let mut judges = vec![("judge", predictions(&items, verdicts)?)];
     if args.baselines {
         judges.extend(baselines(&items));
     }
@@ -84,38 +83,44 @@ fn read_items(path: &Path, strict: bool) -> Result<(Vec<Sample>, BadLines)> {
     Ok((items, bad))
 }
 
-fn read_verdicts(path: &Path) -> Result<HashMap<Id, Record>> {
-    let records: Vec<Record> = read_lines(path)?;
-    Ok(records
-        .into_iter()
-        .filter_map(|record| Some((record.id.clone()?, record)))
-        .collect())
+/// The records of a file, one at a time: their reasoning is most of it, and nothing that scoring needs.
+fn read_verdicts(path: &Path) -> Result<impl Iterator<Item = Result<Record>>> {
+    let lines = items::open(path)?.lines().enumerate();
+    Ok(lines.filter_map(move |(index, line)| {
+        let place = || format!("{}, line {}", path.display(), index + 1);
+        match line.with_context(place) {
+            Err(error) => Some(Err(error)),
+            Ok(line) if line.trim().is_empty() => None,
+            Ok(line) => Some(serde_json::from_str(&line).with_context(place)),
+        }
+    }))
 }
 
-fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| {
-            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
-        })
-        .collect()
-}
-
-/// The scores of the verdicts. A verdict that leaves a response unscored counts as none.
-fn predictions(items: &[Sample], verdicts: &HashMap<Id, Record>) -> Result<Predictions> {
-    items
+/// The scores of the verdicts; a later record of an item stands for an earlier one. A verdict that leaves a response
+/// unscored counts as none.
+fn predictions(items: &[Sample], records: impl Iterator<Item = Result<Record>>) -> Result<Predictions> {
+    let places: HashMap<&Id, usize> = items
         .iter()
-        .map(|item| {
-            let record = verdicts
-                .get(&item.id)
-                .with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))?;
-            Ok(item
+        .enumerate()
+        .map(|(place, item)| (&item.id, place))
+        .collect();
+    let mut found: Vec<Option<Option<Vec<f64>>>> = vec![None; items.len()];
+    for record in records {
+        let record = record?;
+        if let Some(&place) = record.id.as_ref().and_then(|id| places.get(id)) {
+            let scores = items[place]
                 .names
                 .iter()
                 .map(|name| record.scores.get(name)?.as_f64())
-                .collect())
+                .collect();
+            found[place] = Some(scores);
+        }
+    }
+    items
+        .iter()
+        .zip(found)
+        .map(|(item, found)| {
+            found.with_context(|| format!("the item {} has no record; is the run unfinished?", item.id))
         })
         .collect()
 }
@@ -153,13 +158,17 @@ struct Report {
     accuracy_of_parsed: Option<f64>,
     tau_b: Figure,
     ndcg: Figure,
-    by_measure: BTreeMap<String, (usize, Figure)>,
+    by_measure: Parts,
+    by_difficulty: Parts,
 }
+
+/// Items and accuracy of each part of a breakdown, by its name.
+type Parts = BTreeMap<String, (usize, Figure)>;
 
 impl Report {
     fn new(items: &[Sample], predicted: &Predictions) -> Self {
         let (mut counts, mut taus, mut gains) = (Vec::new(), Vec::new(), Vec::new());
-        let mut by_measure: BTreeMap<String, Vec<PairCounts>> = BTreeMap::new();
+        let (mut by_measure, mut by_difficulty) = (Breakdown::default(), Breakdown::default());
         let mut parsed = PairCounts::default();
         for (item, scores) in items.iter().zip(predicted) {
             let count = item.gold.count(scores.as_deref());
@@ -177,9 +186,8 @@ impl Report {
                 let gain = scores.as_ref().and_then(|scores| ndcg(scores, &gold));
                 gains.push((gain.unwrap_or(0.0), 1.0));
             }
-            if let Some(measure) = &item.labels.measure {
-                by_measure.entry(measure.clone()).or_default().push(count);
-            }
+            by_measure.add(item.labels.measure.as_ref(), count);
+            by_difficulty.add(item.labels.difficulty.as_ref(), count);
             counts.push(count);
         }
         Report {
@@ -190,10 +198,8 @@ impl Report {
             accuracy_of_parsed: parsed.accuracy(),
             tau_b: figure(&taus),
             ndcg: figure(&gains),
-            by_measure: by_measure
-                .into_iter()
-                .map(|(measure, counts)| (measure, (counts.len(), accuracy(&counts))))
-                .collect(),
+            by_measure: by_measure.figures(),
+            by_difficulty: by_difficulty.figures(),
         }
     }
 
@@ -204,16 +210,13 @@ impl Report {
                 json!({ "value": value, "interval": interval.map(|(low, high)| [low, high]) })
             }
         };
-        let by_measure: Map<String, Value> = self
-            .by_measure
-            .iter()
-            .map(|(measure, &(items, figure))| {
-                (
-                    measure.clone(),
-                    json!({ "items": items, "pairwise_accuracy": show(figure) }),
-                )
-            })
-            .collect();
+        let parts = |parts: &Parts| -> Map<String, Value> {
+            let part = |(name, &(items, figure)): (&String, &(usize, Figure))| {
+                let part = json!({ "items": items, "pairwise_accuracy": show(figure) });
+                (name.clone(), part)
+            };
+            parts.iter().map(part).collect()
+        };
         json!({
             "items": self.items,
             "unparsed": self.unparsed,
@@ -222,8 +225,30 @@ impl Report {
             "pairwise_accuracy_of_parsed": self.accuracy_of_parsed,
             "tau_b": show(self.tau_b),
             "ndcg": show(self.ndcg),
-            "by_measure": by_measure,
+            "by_measure": parts(&self.by_measure),
+            "by_difficulty": parts(&self.by_difficulty),
         })
+    }
+}
+
+/// The pairs of each part.
+#[derive(Default)]
+struct Breakdown(BTreeMap<String, Vec<PairCounts>>);
+
+impl Breakdown {
+    /// Items without the label are in no part.
+    fn add(&mut self, part: Option<&String>, count: PairCounts) {
+        if let Some(part) = part {
+            self.0.entry(part.clone()).or_default().push(count);
+        }
+    }
+
+    fn figures(self) -> Parts {
+        let figures = |counts: Vec<PairCounts>| (counts.len(), accuracy(&counts));
+        self.0
+            .into_iter()
+            .map(|(part, counts)| (part, figures(counts)))
+            .collect()
     }
 }
 
@@ -275,19 +300,22 @@ fn show(reports: &[(&str, Report)]) -> String {
         out.push_str(&format!(" (without them {:.1}%)", accuracy * 100.0));
     }
     out.push_str("\n95% intervals by bootstrap over items\n");
-    if !judge.by_measure.is_empty() {
-        out.push_str(&format!(
-            "\n{}{}items\n",
-            pad("measure", 24),
-            pad("pairwise accuracy", COLUMN)
-        ));
-    }
-    for (measure, (items, figure)) in &judge.by_measure {
-        out.push_str(&format!(
-            "{}{}{items}\n",
-            pad(measure, 24),
-            pad(&percent(*figure), COLUMN)
-        ));
+    for (name, parts) in [
+        ("difficulty", &judge.by_difficulty),
+        ("measure", &judge.by_measure),
+    ] {
+        if !parts.is_empty() {
+            let head = [name, "pairwise accuracy"].map(|name| pad(name, COLUMN)).concat();
+            out.push_str(&format!("\n{head}items\n"));
+        }
+        let mut parts: Vec<_> = parts.iter().collect();
+        if name == "difficulty" {
+            parts.sort_by_key(|(part, _)| difficulty_place(part));
+        }
+        for (part, (items, figure)) in parts {
+            let row = [pad(part, COLUMN), pad(&percent(*figure), COLUMN)].concat();
+            out.push_str(&format!("{row}{items}\n"));
+        }
     }
     out
 }
@@ -321,9 +349,9 @@ mod tests {
 
     fn items() -> Vec<Sample> {
         let lines = [
-            r#"{"id": "1", "prompt": "q", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words"}"#,
-            r#"{"id": "2", "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words"}"#,
-            r#"{"id": 3, "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"pairs": [["a", "b"]], "scores": {"a": 5, "b": 1}}, "measure": "commas"}"#,
+            r#"{"id": "1", "prompt": "q", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words", "difficulty": "hard"}"#,
+            r#"{"id": "2", "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words", "difficulty": "easy"}"#,
+            r#"{"id": 3, "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"pairs": [["a", "b"]], "scores": {"a": 5, "b": 1}}, "measure": "commas", "difficulty": "hard"}"#,
         ];
         let file = tempfile::NamedTempFile::new().expect("a scratch file");
         std::fs::write(file.path(), lines.join("\n")).expect("the scratch file can be written");
@@ -343,11 +371,15 @@ mod tests {
         assert_eq!(report.tau_b.map(|(value, _)| value), Some(1.0 / 3.0));
         let words = report.by_measure["words"].1.map(|(value, _)| value);
         assert_eq!(words, Some(0.75));
+        let of = |level: &str| report.by_difficulty[level].1.map(|(value, _)| value);
+        assert_eq!((of("easy"), of("hard")), (Some(0.5), Some(0.5)));
         let shown = show(&[("judge", report)]);
         assert!(
             shown.contains("1 without a verdict, counted as wrong (without them 75.0%)"),
             "{shown}"
         );
+        let [easy, hard] = ["\neasy ", "\nhard "].map(|level| shown.find(level));
+        assert!(easy.is_some() && easy < hard, "{shown}");
     }
 
     #[test]
@@ -368,19 +400,16 @@ mod tests {
     #[test]
     fn a_missing_record_is_an_error_and_a_failed_one_is_not() {
         let items = items();
-        let error = predictions(&items, &HashMap::new())
+        let error = predictions(&items, std::iter::empty())
             .expect_err("no records")
             .to_string();
         assert!(error.contains("has no record"), "{error}");
-        let verdicts = items
-            .iter()
-            .map(|item| {
-                let key = crate::items::Key::Id(item.id.clone());
-                (item.id.clone(), crate::records::failed(&key, "parse", "no", "m"))
-            })
-            .collect();
+        let records = items.iter().map(|item| {
+            let key = crate::items::Key::Id(item.id.clone());
+            Ok(crate::records::failed(&key, "parse", "no", "m"))
+        });
         assert_eq!(
-            predictions(&items, &verdicts).expect("has records"),
+            predictions(&items, records).expect("has records"),
             vec![None, None, None]
         );
     }

@@ -54,12 +54,31 @@ pub struct Labels {
     /// What a verifiable principle measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<String>,
+    /// How hard it is to judge: of items whose gold a program measured, easy, medium or hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<String>,
     /// Where its texts come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The terms of its texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+}
+
+/// The place of a difficulty where several stand below one another: easy, medium, hard, then what others call theirs.
+///
+/// ```
+/// use rewardanything_evals::item::difficulty_place;
+/// let mut levels = ["expert", "hard", "easy", "medium"];
+/// levels.sort_by_key(|level| difficulty_place(level));
+/// assert_eq!(levels, ["easy", "medium", "hard", "expert"]);
+/// ```
+pub fn difficulty_place(difficulty: &str) -> usize {
+    let known = ["easy", "medium", "hard"];
+    known
+        .iter()
+        .position(|level| *level == difficulty)
+        .unwrap_or(known.len())
 }
 
 /// A request to judge, with what is known of the right answer.

@@ -9,7 +9,8 @@
 //!   compares two runs; [`calibration`] looks at the probabilities behind scores.
 //! - [`build`] makes data sets, and [`decontaminate`] keeps benchmarks out of them.
 //! - [`raw`] reads conversations and [`transcript`] what chat templates made of them, as a judge wants them.
-//! - [`report`] says it all as data, Markdown and HTML; [`agreement`] measures how far raters agree.
+//! - [`report`] says it all as data, Markdown and HTML; [`validation`] is a page for raters, and
+//!   [`agreement`] measures how far they agree.
 
 pub mod agreement;
 pub mod benchmark;
@@ -27,3 +28,4 @@ pub mod sample;
 pub mod statistic;
 pub mod transcript;
 mod tree;
+pub mod validation;

@@ -13,7 +13,7 @@ use crate::item::{Labels, VERSION};
 use crate::tree::{Tree, only};
 
 /// The keys that the reader knows; others are ignored.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "version",
     "id",
     "principle",
@@ -24,6 +24,7 @@ pub const KEYS: [&str; 12] = [
     "domain",
     "subset",
     "measure",
+    "difficulty",
     "source",
     "licence",
 ];
@@ -40,6 +41,7 @@ pub(crate) struct RawItem {
     domain: Option<Tree>,
     subset: Option<Tree>,
     measure: Option<Tree>,
+    difficulty: Option<Tree>,
     source: Option<Tree>,
     licence: Option<Tree>,
 }
@@ -52,6 +54,7 @@ impl RawItem {
             domain: label("domain", self.domain.as_ref())?,
             subset: label("subset", self.subset.as_ref())?,
             measure: label("measure", self.measure.as_ref())?,
+            difficulty: label("difficulty", self.difficulty.as_ref())?,
             source: label("source", self.source.as_ref())?,
             licence: label("licence", self.licence.as_ref())?,
         })
@@ -66,6 +69,7 @@ impl RawItem {
             domain: text(&self.domain),
             subset: text(&self.subset),
             measure: text(&self.measure),
+            difficulty: text(&self.difficulty),
             source: text(&self.source),
             licence: text(&self.licence),
         }

@@ -7,6 +7,7 @@
 //! - [`Measure`] and [`Direction`]: what is asked for; [`gold`] and [`items`]: the exact answers.
 //! - [`phrasings`] and [`phrase`]: the ways to say it, hand-written and composed.
 //! - [`Quality`], [`Goal`] and [`Rule`]: more that can be counted; demands with priorities, thresholds and points.
+//! - [`Difficulty`]: how far apart responses are in what is asked for.
 //! - [`library`]: two hundred principles of all kinds, verifiable or not, by [`Category`].
 //! - [`lint`]: what is wrong with a principle, by rules that cite its words.
 //!
@@ -21,6 +22,7 @@ mod category;
 mod compose;
 mod count;
 mod detect;
+mod difficulty;
 mod gold;
 pub mod items;
 mod lexicon;
@@ -35,6 +37,7 @@ mod wording;
 
 pub use category::Category;
 pub use compose::{Split, phrase};
+pub use difficulty::Difficulty;
 pub use gold::{gold, gold_of_values};
 pub use library::{INTENTS, Intent, Kind, Principle, library};
 pub use measure::{Direction, Measure};

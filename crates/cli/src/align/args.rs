@@ -116,6 +116,9 @@ pub(crate) struct AlignRun {
     /// With --method best-of-n, write pairs of plain texts in the place of messages
     #[arg(long)]
     pub(crate) plain_pairs: bool,
+    /// With --method best-of-n, write the pairs to pairs.parquet too
+    #[arg(long)]
+    pub(crate) parquet: bool,
     #[command(flatten)]
     pub(crate) judge: JudgeChoice,
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::align::args::AlignRun;
 use crate::align::{policy, referee};
+use crate::columnar;
 use crate::models::Speaker;
 
 /// Prompts that are sampled and judged at once.
@@ -50,6 +51,10 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
     let folder = base.join(&recipe.output);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let (kept_path, pairs_path) = (folder.join("kept.jsonl"), folder.join("pairs.jsonl"));
+    let columns_path = folder.join("pairs.parquet");
+    if args.parquet {
+        columnar::check(&columns_path)?;
+    }
     let (done, paired) = begun(&kept_path, args.resume)?;
     first_lines(&pairs_path, paired)?;
     let (mut kept, mut pairs) = (appended(&kept_path)?, appended(&pairs_path)?);
@@ -107,6 +112,13 @@ pub(super) fn run(args: &AlignRun, recipe: &AlignRecipe, base: &Path, judge: &Sp
             }
             // After its pair: a pair without its record is cut off when the run is resumed.
             writeln!(kept, "{line}")?;
+        }
+    }
+    if args.parquet {
+        drop(pairs);
+        // Of all pairs, those of an earlier run that was gone on with too.
+        if fs::metadata(&pairs_path).is_ok_and(|file| file.len() > 0) {
+            columnar::convert(&pairs_path, &columns_path)?;
         }
     }
     judge.report_notes();

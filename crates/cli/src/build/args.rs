@@ -13,7 +13,9 @@ Stages, each a file in the folder that can be looked at, and gone on with by cal
   verdicts/*.jsonl   records of each judge, as `judge --output` writes them
   consensus.jsonl    items with the exact Kemeny consensus as gold, and how many judges agree with it
   clean.jsonl, removed.jsonl   after the agreement filter and decontamination, and what was taken out and why
-  items.jsonl        the balanced sample; validation.csv and validation-key.csv for people; build.md says how it went
+  items.jsonl        the balanced sample; build.md says how it went
+  validation.html    a page for people to rate pairs on, without the network; validation.csv is the same as a table, and
+                     validation-key.csv what the gold says of them
 
 What was drafted and judged is never drafted or judged again; judges can be added, and the later stages are made anew
 at each call, so --agree, --against and --keep can be changed.
@@ -129,17 +131,18 @@ pub(crate) struct DecontaminateArgs {
 }
 
 pub(crate) const AGREEMENT_HELP: &str = "\
-Each file of a rater is the validation.csv of `data build` with the column `preferred` filled in: a, b, or tie where
-neither is better; empty where the rater does not know. The key is the validation-key.csv beside it.
+Each file of a rater is what the validation.html of `data build` gives to download, or its validation.csv with the column
+`preferred` filled in: a, b, or tie where neither is better; empty where the rater does not know. The key is the
+validation-key.csv beside it.
 
 Example:
-  rewardanything data agreement --key validation-key.csv anna.csv ben.csv";
+  rewardanything data agreement --key validation-key.csv ratings-anna.csv ratings-ben.json";
 
 /// `data agreement`.
 #[derive(Debug, Args)]
 pub(crate) struct AgreementArgs {
     /// Files of raters, one for each
-    #[arg(value_name = "RATER.csv", required = true)]
+    #[arg(value_name = "RATINGS", required = true)]
     pub(crate) raters: Vec<PathBuf>,
     /// What the gold says
     #[arg(long, value_name = "FILE")]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::DecontaminateArgs;
 use crate::Outcome;
-use crate::data::create;
+use crate::columnar::Output;
 use crate::items::{self, BadLines};
 
 /// Runs `data decontaminate`.
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &DecontaminateArgs) -> Result<Outcome> {
         &mut bad,
         args.strict,
     )?;
-    let mut out = create(&args.output)?;
+    let mut out = Output::create(&args.output)?;
     let mut removed = args
         .removed
         .as_ref()
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &DecontaminateArgs) -> Result<Outcome> {
             }
         }
     }
-    out.flush()?;
+    out.finish()?;
     if let Some(removed) = &mut removed {
         removed.flush()?;
     }

@@ -9,9 +9,18 @@ pub(crate) fn line(fields: &[&str]) -> String {
     quoted.join(",") + "\r\n"
 }
 
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// A field without the apostrophe that [`line`] puts before formulas.
+pub(crate) fn plain(field: &str) -> &str {
+    match field.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(FORMULA) => rest,
+        _ => field,
+    }
+}
+
 fn quoted(field: &str) -> String {
-    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let field = if formula {
+    let field = if field.starts_with(FORMULA) {
         format!("'{field}")
     } else {
         field.to_owned()
@@ -104,5 +113,9 @@ mod tests {
     #[test]
     fn no_field_is_a_formula() {
         assert_eq!(line(&["=1+1", "@x", "-5", "fine"]), "'=1+1,'@x,'-5,fine\r\n");
+        assert_eq!(
+            ["'=1+1", "=1+1", "'tis", "'"].map(plain),
+            ["=1+1", "=1+1", "'tis", "'"]
+        );
     }
 }

@@ -83,6 +83,10 @@ fn a_build_goes_on_where_it_was_and_leaves_every_stage() {
         let agreeing = item["agreement"]["agreeing"].as_u64().expect("a count");
         assert!(agreeing == 2 || agreeing == 0, "{item}");
     }
+    // People see the texts of three pairs, and nowhere what is preferred.
+    let page = scratch.read("build/validation.html");
+    assert_eq!(page.matches("\"principle\":").count(), 3);
+    assert!(!page.contains("is_better") && !page.contains("author-"));
     let removed = scratch.read("build/removed.jsonl");
     let items = parse(&scratch.read("build/items.jsonl"));
     assert!(
@@ -233,7 +237,31 @@ fn people_and_gold_are_compared() {
         (&pairs[0]["agreement"], &pairs[0]["kappa"]),
         (&json!(0.75), &json!(0.5))
     );
+    // By scikit-learn and the krippendorff package.
+    for (pair, agreement, kappa) in [(1, 2.0 / 3.0, 0.5), (2, 2.0 / 3.0, 0.5)] {
+        let close = |key: &str, expect: f64| {
+            let found = pairs[pair][key].as_f64().expect("a number");
+            assert!((found - expect).abs() < 1e-12, "{key} {pair}: {found}");
+        };
+        close("agreement", agreement);
+        close("kappa", kappa);
+    }
+    let alpha = found["alpha"].as_f64().expect("a number");
+    assert!((alpha - 0.545_454_545_454_545_4).abs() < 1e-12, "{alpha}");
     assert_eq!(found["ratings"], 7);
+    // What the page gives, and ids that a table has to mark.
+    let key = scratch.write("marked-key.csv", "id,preferred\n'-1,a\n=2,b\n");
+    let page = scratch.write(
+        "page.json",
+        r#"{"set": "s", "rater": null, "ratings": [{"id": "-1", "preferred": "a"}, {"id": "=2", "preferred": null}]}"#,
+    );
+    let marked = run(&["data", "agreement", "--key", &key, &page, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&marked[0]["pairs"][0]["agreement"], &marked[0]["ratings"]),
+        (&json!(1.0), &json!(1))
+    );
     let stranger = scratch.write("stranger.csv", "id,preferred\nv,a\n");
     assert!(
         run(&["data", "agreement", "--key", &key, &stranger])

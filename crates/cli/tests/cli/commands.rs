@@ -253,12 +253,14 @@ fn items_are_built_and_scored() {
                 "responses",
                 "gold",
                 "measure",
-                "direction"
+                "direction",
+                "difficulty"
             ]
         );
         assert_eq!(item["responses"].as_object().map(|texts| texts.len()), Some(4));
         assert_eq!(blank["principle"], "Judge the responses.");
         assert_eq!(blank["gold"], item["gold"]);
+        assert_eq!(blank["difficulty"], item["difficulty"]);
     }
     let taken = run(&["data", "verifiable", "--responses", &plain, "--output", &plain]).expect(2);
     assert!(taken.stderr.contains("cannot create"), "{}", taken.stderr);

@@ -6,6 +6,7 @@ mod bench;
 mod book;
 mod browser;
 mod build;
+mod columnar;
 mod commands;
 mod common;
 mod durable;
@@ -20,4 +21,5 @@ mod serve;
 #[path = "../../../remote/tests/it/server.rs"]
 mod server;
 mod shell;
+mod validation;
 mod watch;

@@ -3,6 +3,7 @@
 use rewardanything_core::metrics::{PairCounts, kendall_tau_b, ndcg, score_variance};
 
 use super::parts;
+use crate::item::difficulty_place;
 use crate::outcome::Judged;
 use crate::sample::Sample;
 use crate::statistic::{Figure, Statistic};
@@ -71,17 +72,22 @@ pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
 type Label = fn(&Judged) -> Option<&str>;
 
 pub(super) fn breakdowns(items: &[Judged]) -> Vec<(&'static str, Vec<Figure>)> {
-    let label: [(&str, Label); 5] = [
+    let label: [(&str, Label); 6] = [
         ("domain", |item| item.sample.labels.domain.as_deref()),
         ("category", |item| item.sample.labels.category.as_deref()),
         ("subset", |item| item.sample.labels.subset.as_deref()),
         ("measure", |item| item.sample.labels.measure.as_deref()),
+        ("difficulty", |item| item.sample.labels.difficulty.as_deref()),
         ("source", |item| item.sample.labels.source.as_deref()),
     ];
     label
         .into_iter()
         .map(|(name, label)| {
-            let figures = parts(items, &label)
+            let mut parts = parts(items, &label);
+            if name == "difficulty" {
+                parts.sort_by_key(|part| difficulty_place(part));
+            }
+            let figures = parts
                 .into_iter()
                 .map(|part| Figure::share(part, accuracy(items, |item| label(item) == Some(part))))
                 .collect();

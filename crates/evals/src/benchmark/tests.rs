@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::gold::ItemGold;
 use crate::item::{Id, Labels};
+use crate::layout::judgebench_decisions;
 use crate::outcome::Outcome;
 use crate::sample::Sample;
 use crate::statistic::{differences, measure};
@@ -136,6 +138,93 @@ fn judgebench_is_the_references() {
         (vec!["A".to_owned(), "B".to_owned()], gold)
     });
     agree(Benchmark::JudgeBench, &items, &golden);
+}
+
+#[derive(Deserialize)]
+struct Published {
+    ids: String,
+    domains: String,
+    labels: String,
+    judges: Vec<PublishedJudge>,
+}
+
+#[derive(Deserialize)]
+struct PublishedJudge {
+    judge: String,
+    /// A letter for each pair and game: A, B, = or -.
+    games: [String; 2],
+    /// Percent as printed: knowledge, reasoning, math, coding, overall.
+    published: [String; 5],
+}
+
+/// Published decisions of JudgeBench as items of the benchmark.
+fn decided(set: &Published, judge: &PublishedJudge) -> Vec<Judged> {
+    let letters = |text: &str| text.chars().collect::<Vec<char>>();
+    let (domains, labels) = (letters(&set.domains), letters(&set.labels));
+    let games = judge.games.each_ref().map(|game| letters(game));
+    let decision = |letter: char| match letter {
+        'A' => json!("A>B"),
+        'B' => json!("B>A"),
+        '=' => json!("A=B"),
+        _ => Value::Null,
+    };
+    let item = |(at, id): (usize, &str)| {
+        let judgments =
+            json!({"judgments": games.each_ref().map(|game| json!({"decision": decision(game[at])}))});
+        let case = Case {
+            id: Some(id.to_owned()),
+            domain: Some(
+                match domains[at] {
+                    'r' => "reasoning",
+                    'm' => "math",
+                    'c' => "coding",
+                    _ => "knowledge",
+                }
+                .to_owned(),
+            ),
+            subset: None,
+            label: None,
+            right: None,
+            gold: None,
+            lengths: None,
+            games: judgebench_decisions(&judgments)
+                .expect("decisions")
+                .into_iter()
+                .map(|game| game.map(|scores| scores.to_vec()))
+                .collect(),
+        };
+        let gold = if labels[at] == 'A' { [1.0, 0.0] } else { [0.0, 1.0] };
+        judged(&case, at, &["A", "B"].map(str::to_owned), gold.to_vec())
+    };
+    set.ids.split(' ').enumerate().map(item).collect()
+}
+
+#[test]
+fn published_figures_come_out_of_published_decisions() {
+    let set: Published = serde_json::from_str(include_str!(
+        "../../../../fixtures/metrics/judgebench-published.json"
+    ))
+    .expect("the golden file");
+    assert_eq!(set.judges.len(), 5);
+    for judge in &set.judges {
+        let items = decided(&set, judge);
+        assert_eq!(items.len(), 350);
+        let figures = Benchmark::JudgeBench.figures(&items);
+        let names = ["knowledge", "reasoning", "math", "coding", "accuracy (two games)"];
+        for (name, published) in names.into_iter().zip(&judge.published) {
+            let figure = figures
+                .iter()
+                .find(|figure| figure.name == name)
+                .unwrap_or_else(|| panic!("no figure {name:?}"));
+            let ours = figure.statistic.of_all(items.len()).expect("it is defined");
+            assert_eq!(
+                format!("{:.2}", 100.0 * ours),
+                *published,
+                "{}, {name}",
+                judge.judge
+            );
+        }
+    }
 }
 
 #[test]

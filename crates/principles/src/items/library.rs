@@ -9,9 +9,9 @@ use rewardanything_core::Gold;
 
 use super::{
     BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, TRIES, draw_count,
-    fnv1a, tells_apart,
+    fnv1a, tells_apart, texts,
 };
-use crate::{Principle, Rule, library};
+use crate::{Difficulty, Principle, Rule, library};
 
 /// A request under a principle of the library, with its exact answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,17 @@ pub struct LibraryItem {
     pub responses: Vec<(String, String)>,
     /// The exact verdict, indexed like `responses`.
     pub gold: Gold,
+}
+
+impl LibraryItem {
+    /// How hard it is to judge; hard too where nothing can be measured or nothing differs, which no builder makes.
+    pub fn difficulty(&self) -> Difficulty {
+        let apart = self
+            .of
+            .rule
+            .and_then(|rule| rule.apart(&texts(&self.responses), &self.gold.scores));
+        Difficulty::of(apart.unwrap_or(0.0))
+    }
 }
 
 /// Builds up to `options.items` items of the library's verifiable principles: of those for training, or of the novel

@@ -15,7 +15,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::Gold;
 
-use crate::{Direction, Measure, Split, count_words, gold_of_values, phrase, trim_to_words};
+use crate::{
+    Difficulty, Direction, Measure, Split, count_words, difficulty, gold_of_values, phrase, trim_to_words,
+};
 
 pub use intents::build_intents;
 pub use library::{LibraryItem, build_library};
@@ -96,6 +98,25 @@ pub struct Item {
     pub measure: Measure,
     /// Which end of it is better.
     pub direction: Direction,
+}
+
+impl Item {
+    /// How hard it is to judge. Where it asks for nothing by which its responses differ, which [`build`] never makes, it
+    /// is hard.
+    pub fn difficulty(&self) -> Difficulty {
+        let apart = difficulty::apart_in(
+            self.measure,
+            self.direction,
+            &texts(&self.responses),
+            &self.gold.scores,
+        );
+        Difficulty::of(apart.unwrap_or(0.0))
+    }
+}
+
+/// The texts of responses, without their names.
+fn texts(responses: &[(String, String)]) -> Vec<&str> {
+    responses.iter().map(|(_, text)| text.as_str()).collect()
 }
 
 /// Builds up to `options.items` items; see the module for what each promises.

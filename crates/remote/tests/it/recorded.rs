@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use rewardanything_core::{Completion, FinishReason, Generate as _, GenerateError, Mask, Repair, parse};
-use rewardanything_remote::{Keys, Pool, Settings};
+use rewardanything_core::{
+    Completion, FinishReason, Generate as _, GenerateError, Mask, Message, Repair, Role, parse,
+};
+use rewardanything_remote::{Keys, Pool, Scalar, ScalarApi, ScalarInput, ScalarReply, Settings};
 use serde_json::Value;
 
 use crate::server::{Response, Server, job};
@@ -140,5 +143,86 @@ fn other_refusals_are_told_in_the_servers_words() {
             "{error}"
         );
         assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+/// A conversation as `tools/reference/scalar.py` has it.
+fn talk(answer: &str) -> Vec<Message> {
+    let says = |role, content: &str| Message {
+        role,
+        content: content.to_owned(),
+    };
+    vec![
+        says(Role::User, "What is the capital of France?"),
+        says(Role::Assistant, answer),
+    ]
+}
+
+/// The recorded answer to what is asked, which must be the recorded question to the byte.
+fn scored(case: &str, input: ScalarInput) -> (Result<ScalarReply, GenerateError>, Value) {
+    let recorded = fixture("scalar")["cases"][case].clone();
+    let text = |key: &str| recorded[key].as_str().expect("a text").to_owned();
+    let response = Response::new(
+        recorded["status"].as_u64().expect("a status") as u16,
+        text("reply"),
+    );
+    let asked: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+    let heard = Arc::clone(&asked);
+    let stand_in = Server::new(move |request| {
+        let question = (request.path.clone(), request.body.clone());
+        heard.lock().expect("a test").push(question);
+        response.clone()
+    });
+    let settings = Settings {
+        served_model: Some("reward".to_owned()),
+        ..Settings::default()
+    };
+    let model = Scalar::connect(
+        vec![stand_in.address()],
+        &Keys::default(),
+        settings,
+        ScalarApi::Classify,
+    )
+    .expect("a model");
+    let answer = model.score(&[input]).pop().expect("one answer");
+    let (path, body) = asked.lock().expect("a test").pop().expect("it was asked");
+    assert_eq!(path, text("path"), "{case}");
+    assert_eq!(String::from_utf8_lossy(&body), text("request"), "{case}");
+    (answer, recorded)
+}
+
+#[test]
+fn scalar_models_are_asked_and_read_as_recorded() {
+    let recorded = fixture("scalar");
+    let question: Value =
+        serde_json::from_str(recorded["cases"]["text"]["request"].as_str().expect("a text")).expect("JSON");
+    let rendered = question["input"].as_str().expect("a text").to_owned();
+    for (case, input) in [
+        ("messages", ScalarInput::Messages(talk("Paris."))),
+        ("text", ScalarInput::Text(rendered)),
+    ] {
+        let (answer, recorded) = scored(case, input);
+        let reply = answer.expect(case);
+        // The number is the logit that transformers computes with the same weights, and not a probability.
+        let logit = recorded["logit"].as_f64().expect("a number");
+        assert!((reply.score - logit).abs() < 1e-3, "{case}: {reply:?} {logit}");
+        assert_eq!(
+            Some(reply.prompt_tokens as u64),
+            recorded["tokens"].as_u64(),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn a_scalar_model_that_refuses_is_quoted() {
+    let long = "and on ".repeat(600);
+    let (answer, _) = scored("too_long", ScalarInput::Messages(talk(&long)));
+    match answer {
+        Err(GenerateError::Refused { status, message, .. }) => {
+            assert_eq!(status, 400);
+            assert!(message.contains("1024"), "{message}");
+        }
+        other => panic!("{other:?}"),
     }
 }
