@@ -60,7 +60,7 @@ fn lines(folder: &Path, file: &str) -> Vec<Value> {
 fn nano_earns_by_both_steps() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recipe.toml");
-    fs::write(&path, recipe("models/nano-next", &[])).unwrap();
+    fs::write(&path, recipe("models/nano", &[])).unwrap();
     let finished = grpo::run(&path, false).unwrap();
     let metrics = lines(&finished.folder, "metrics.jsonl");
     assert_eq!(metrics.len(), 2);
@@ -100,15 +100,15 @@ fn who_takes_no_steps_is_refused() {
     let short = ("max_new_tokens = 300", "max_new_tokens = 100");
     check(recipe("fixtures/tiny-tied", &[short]), "steps: expected a judge");
     check(
-        recipe("models/nano-next", &[("conclude = 0.5", "conclude = 1.5")]),
+        recipe("models/nano", &[("conclude = 0.5", "conclude = 1.5")]),
         "steps.conclude",
     );
     let file = ("[cases.made]\n", "[cases]\nfile = \"items.jsonl\"\n");
-    let text = recipe("models/nano-next", &[file]);
+    let text = recipe("models/nano", &[file]);
     let (before, rest) = text.split_once("[cases.made.examples]").unwrap();
     let (_, after) = rest.split_once("[steps]").unwrap();
     check(format!("{before}[steps]{after}"), "steps.conclude");
     let blank = ("[cases.made]\n", "[cases.made]\nprinciple = \" \"\n");
-    check(recipe("models/nano-next", &[blank]), "cases.made.principle");
-    assert!(toml::from_str::<GrplRecipe>(&recipe("models/nano-next", &[])).is_ok());
+    check(recipe("models/nano", &[blank]), "cases.made.principle");
+    assert!(toml::from_str::<GrplRecipe>(&recipe("models/nano", &[])).is_ok());
 }
