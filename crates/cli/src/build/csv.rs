@@ -11,7 +11,7 @@ pub(crate) fn line(fields: &[&str]) -> String {
 
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// A field without the apostrophe that [`line`] puts before formulas.
+/// A field without the apostrophe that [`line()`] puts before formulas.
 pub(crate) fn plain(field: &str) -> &str {
     match field.strip_prefix('\'') {
         Some(rest) if rest.starts_with(FORMULA) => rest,

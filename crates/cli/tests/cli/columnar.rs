@@ -116,7 +116,7 @@ mod with_the_feature {
         // Verifiable items keep what they carry, and texts stand beside messages.
         let responses = scratch.write(
             "responses.jsonl",
-            r#"{"prompt": "What is Rust?", "responses": [{"text": "A language."}, {"text": "A fast, safe, strict language."}, {"text": "It is a language! Do you know it?"}, {"text": "Iron, oxygen and time: that is rust."}]}"#,
+            r#"{"prompt": "What is Rust?", "responses": [{"text": "A fine language."}, {"text": "A fast, safe, strict language."}, {"text": "It is a language! Do you know it?"}, {"text": "Iron, oxygen and time: that is rust."}]}"#,
         );
         let (lines, table) = (
             scratch.path("verifiable.jsonl"),
@@ -128,6 +128,8 @@ mod with_the_feature {
                 "verifiable",
                 "--responses",
                 &responses,
+                "--per-item",
+                "2-4",
                 "--items",
                 "4",
                 "--output",
@@ -137,7 +139,7 @@ mod with_the_feature {
         }
         there(&table, "verifiable-back.jsonl");
         let items = parse(&scratch.read("verifiable.jsonl"));
-        assert!(items.iter().all(|item| item["difficulty"].is_string()));
+        assert!(items.len() >= 2 && items.iter().all(|item| item["difficulty"].is_string()));
         assert_eq!(parse(&scratch.read("verifiable-back.jsonl")), items);
         let mixed = scratch.write(
             "mixed.jsonl",

@@ -166,11 +166,11 @@ fn scored(case: &str, input: ScalarInput) -> (Result<ScalarReply, GenerateError>
         recorded["status"].as_u64().expect("a status") as u16,
         text("reply"),
     );
-    let asked: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+    let asked = Arc::new(Mutex::new(None));
     let heard = Arc::clone(&asked);
     let stand_in = Server::new(move |request| {
         let question = (request.path.clone(), request.body.clone());
-        heard.lock().expect("a test").push(question);
+        *heard.lock().expect("a test") = Some(question);
         response.clone()
     });
     let settings = Settings {
@@ -185,7 +185,7 @@ fn scored(case: &str, input: ScalarInput) -> (Result<ScalarReply, GenerateError>
     )
     .expect("a model");
     let answer = model.score(&[input]).pop().expect("one answer");
-    let (path, body) = asked.lock().expect("a test").pop().expect("it was asked");
+    let (path, body) = asked.lock().expect("a test").take().expect("it was asked");
     assert_eq!(path, text("path"), "{case}");
     assert_eq!(String::from_utf8_lossy(&body), text("request"), "{case}");
     (answer, recorded)
