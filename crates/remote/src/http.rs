@@ -24,7 +24,7 @@ const BUFFER: usize = 32 << 10;
 const MAX_BODY: u64 = 64 << 20;
 
 /// A client: connections are kept and shared between threads.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Http {
     agent: Agent,
 }
@@ -148,6 +148,20 @@ impl Http {
             headers: Headers(parts.headers),
             body,
         })
+    }
+
+    /// Sends a request that somebody else made, and reads the whole answer.
+    #[cfg(feature = "otel")]
+    pub(crate) fn forward(
+        &self,
+        request: Request<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<ureq::http::Response<Vec<u8>>, NoAnswer> {
+        let local = is_local(&request.uri().to_string());
+        let proxy = self.agent.config().proxy().filter(|_| !local).cloned();
+        let (parts, body) = self.run(Ok(request), proxy, Some(timeout), None)?.into_parts();
+        let body = body.into_with_config().limit(MAX_BODY).read_to_vec()?;
+        Ok(ureq::http::Response::from_parts(parts, body))
     }
 
     fn run<B: ureq::AsSendBody>(

@@ -6,6 +6,8 @@
 //! within one deadline. [`Hub`] brings models from a hub into the cache that other programs share, and finds them
 //! there.
 //!
+//! With the feature `otel` it also carries spans to a collector (`Telemetry`).
+//!
 //! [`Scalar`] asks reward models that give a number to a response, which are measured beside judges.
 //!
 //! Everything runs on plain threads: `Generate` is a blocking seam, and a thread for each request in flight costs less
@@ -31,6 +33,8 @@ mod reply;
 mod request;
 mod retry;
 mod scalar;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod transfer;
 
 pub use address::{Address, AddressError};
@@ -41,4 +45,6 @@ pub use hub_cache::CacheEntry;
 pub use key::{ApiKey, Keys};
 pub use pool::{Backend, Pool, Settings};
 pub use scalar::{Scalar, ScalarApi, ScalarInput, ScalarReply};
+#[cfg(feature = "otel")]
+pub use telemetry::{Telemetry, TelemetryError};
 pub use transfer::sha256;

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::groups::{Action, Arrival, Assembler, By, GroupId, Member, Timing, WaiterId, split};
 use crate::judging::WhenFull;
 use crate::metrics::Stage;
+use crate::spans;
 
 /// How groups are assembled and judged.
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +139,7 @@ pub(crate) async fn ask(app: &Arc<App>, key: Key, size: usize, member: Member) -
     };
     app.gather.wake.notify_one();
     let _leaves = Leaves { app, waiter };
+    let _assemble = spans::stage("assemble");
     receiver
         .await
         .expect("whoever waits is answered before the sender goes. This is a bug.")
@@ -196,7 +198,9 @@ fn perform(app: &Arc<App>, state: &mut State, actions: Vec<Action<Key, Arc<Group
                 };
                 app.metrics.group(why, members.len());
                 app.metrics.stage(Stage::Assemble, waited);
-                let task = tokio::spawn(run(Arc::clone(app), group, key, members));
+                let span = spans::here("group");
+                span.number("rewardanything.group.samples", members.len() as u64);
+                let task = tokio::spawn(span.carry(run(Arc::clone(app), group, key, members)));
                 state.judging.insert(group, task.abort_handle());
             }
             Action::Answer {

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cache::{Cache, Remembering};
 use crate::metrics::{Metrics, Stage};
+use crate::spans;
 
 /// A model and how it is spoken to, owned.
 #[derive(Clone)]
@@ -181,6 +182,9 @@ impl Judging {
         let judgment = judged(&self.setup, &remembering, request, &Interest::default())?;
         let hit = remembering.knew_all() && judgment.verdict.is_ok();
         cache.count(hit);
+        if hit {
+            spans::note("remembered");
+        }
         hit.then(|| Judged {
             judgment,
             spent: began.elapsed(),
@@ -214,10 +218,13 @@ impl Judging {
         let late = NotJudged::Late {
             seconds: self.limits.deadline.as_secs(),
         };
+        let queue = spans::stage("queue");
         let slot = tokio::time::timeout(self.limits.deadline, self.slot(when_full));
         let slot = slot.await.map_err(|_| late.clone())??;
+        queue.end();
         self.metrics.stage(Stage::Queue, arrived.elapsed());
         let began = Instant::now();
+        let judge = spans::stage("judge");
         // Dropped with this future, it tells those who work that nobody waits.
         let waiter = Waiter::default();
         let interest = waiter.interest();
@@ -230,6 +237,7 @@ impl Judging {
         let left = self.limits.deadline.saturating_sub(arrived.elapsed());
         let done = tokio::time::timeout(left, task).await.map_err(|_| late)?;
         let spent = began.elapsed();
+        judge.end();
         self.metrics.stage(Stage::Judge, spent);
         Ok((done.ok(), spent))
     }

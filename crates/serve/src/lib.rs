@@ -31,6 +31,7 @@ mod rates;
 mod rewards;
 mod scoring;
 mod serve;
+mod spans;
 mod store;
 pub mod watch;
 

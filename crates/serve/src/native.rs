@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::fault::{Fault, status_of, with_status};
 use crate::judging::WhenFull;
 use crate::rates::Caller;
+use crate::spans;
 
 /// What became of an item.
 pub(crate) type Record = record::Record<Id>;
@@ -84,12 +85,14 @@ pub(crate) async fn batch(
     let count = items.len();
     app.rates.owe(caller, count.saturating_sub(1));
     let side_by_side = app.judging.slots();
+    // Answers are made while they are sent, when this is over.
+    let span = spans::here("batch");
     let answers = stream::iter(items.into_iter().enumerate())
         .map(move |(index, item)| {
-            let app = Arc::clone(&app);
+            let (app, span) = (Arc::clone(&app), span.clone());
             async move {
                 let record = match item {
-                    Ok(item) => record_of(&app, item, WhenFull::Wait).await,
+                    Ok(item) => span.carry(record_of(&app, item, WhenFull::Wait)).await,
                     Err(why) => Record::without_verdict(None, "input", why, app.model()),
                 };
                 let mut line = record.line();

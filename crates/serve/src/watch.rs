@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::metrics::Stage;
 use crate::rates::Caller;
+use crate::spans::{self, Incoming, Span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -102,6 +103,13 @@ pub(crate) async fn watch(State(app): State<Arc<App>>, request: Request, next: N
         .get::<MatchedPath>()
         .map_or("other", MatchedPath::as_str)
         .to_owned();
+    let span = spans::request(&Incoming {
+        headers: request.headers(),
+        method: request.method().as_str(),
+        route: &route,
+        path: request.uri().path(),
+        id: &id,
+    });
     let mut seen = Seen {
         app: Arc::clone(&app),
         id,
@@ -110,8 +118,9 @@ pub(crate) async fn watch(State(app): State<Arc<App>>, request: Request, next: N
         route,
         began: Instant::now(),
         status: GONE,
+        span: span.clone(),
     };
-    let mut response = next.run(request).await;
+    let mut response = span.carry(next.run(request)).await;
     seen.status = response.status().as_u16();
     if let Ok(id) = HeaderValue::from_str(&seen.id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -128,11 +137,13 @@ struct Seen {
     route: String,
     began: Instant,
     status: u16,
+    span: Span,
 }
 
 impl Drop for Seen {
     fn drop(&mut self) {
         let spent = self.began.elapsed();
+        self.span.answered(self.status);
         self.app.metrics.request(&self.route, self.status);
         self.app.metrics.stage(Stage::Request, spent);
         (self.app.host.log)(&Event {

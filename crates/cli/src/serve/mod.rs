@@ -4,6 +4,8 @@ pub(crate) mod args;
 pub(crate) mod browser;
 mod config;
 mod runs;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,9 +113,14 @@ pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
         settings.jobs.bytes = u64::MAX;
     }
     settings.cache = remembering(&args, &speaker)?;
+    let extra = extra(&speaker);
+    #[cfg(feature = "otel")]
+    let traces = traces::Traces::start()?;
+    #[cfg(feature = "otel")]
+    let extra = traces.beside(extra);
     let around = Host {
         log: log(args.log.unwrap_or(LogForm::Json)),
-        extra: extra(&speaker),
+        extra,
         now: Arc::new(now),
         // Ids of jobs are not to be told from outside.
         seed: (now().as_nanos() as u64) ^ u64::from(std::process::id()).rotate_left(40),
@@ -137,6 +144,8 @@ pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
     // What blocks a thread and did not end in time is not waited for either.
     runtime.shutdown_background();
     speaker.report_notes();
+    #[cfg(feature = "otel")]
+    traces.end();
     if !drained {
         eprintln!("some requests were not answered in time and were dropped");
     }

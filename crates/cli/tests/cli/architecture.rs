@@ -115,6 +115,14 @@ fn http_and_downloads_stay_in_remote() {
 }
 
 #[test]
+fn traces_are_made_in_serve_and_sent_by_remote() {
+    only("opentelemetry", &["remote", "serve"]);
+    for sender in ["opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-http"] {
+        only(sender, &["remote"]);
+    }
+}
+
+#[test]
 fn hashes_are_where_contents_have_addresses() {
     only("ring", &["remote", "serve"]);
 }

@@ -13,6 +13,8 @@ mod durable;
 mod formats;
 mod judge_file;
 mod nano;
+#[cfg(feature = "otel")]
+mod otel;
 mod page;
 mod principle;
 mod remote;

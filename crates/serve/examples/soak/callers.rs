@@ -41,7 +41,9 @@ pub(crate) struct Counts {
     pub(crate) deaths: AtomicU64,
     /// Calls that were told to come back.
     pub(crate) refused: AtomicU64,
-    /// Groups and jobs that were whole.
+    /// Samples whose siblings came too late, as where the machine stands still: they were judged without them, as said.
+    pub(crate) short: AtomicU64,
+    /// Groups and jobs that were answered whole.
     pub(crate) groups: AtomicU64,
     pub(crate) jobs: AtomicU64,
     /// Answers that are not the item's own, or stand in another's place.

@@ -52,32 +52,37 @@ pub(crate) fn live(load: &Load<'_>, (caller, mut turn): (u64, u64), random: &mut
             let answer = String::from_utf8(answer)?;
             let found = status
                 .contains(" 200 ")
-                .then(|| held_against(worth[index as usize], (&answer, dead.len() as u64)))
+                .then(|| held_against(worth[index as usize], &answer))
                 .flatten();
             let what = format!(
                 "sample {index} worth {} of {group}: {status}{answer}",
                 worth[index as usize]
             );
             load.counts.item(found, &what);
+            // Of those who died some may not have been heard.
+            let heard = SAMPLES - dead.len() as u64;
+            if value(&answer, "judge_siblings").is_some_and(|siblings| siblings < heard as f64) {
+                add(&load.counts.short, 1);
+            }
         }
         add(&load.counts.groups, 1);
     }
     Ok(())
 }
 
-/// Whether an answer is the sample's own score, or says that there is none; `None` where it is neither. Of those who died
-/// some may not have been heard.
-fn held_against(worth: u64, (answer, dead): (&str, u64)) -> Option<bool> {
-    let value = |name: &str| -> Option<f64> {
-        let rest = answer.split_once(&format!("\"{name}\":["))?.1;
-        rest.split_once(']')?.0.parse().ok()
-    };
-    let (score, reward) = (value("judge_score")?, value("rewards")?);
-    let siblings = value("judge_siblings")?;
-    if value("judge_failed")? > 0.0 {
+/// Whether an answer is the sample's own score, or says that there is none; `None` where it is neither.
+fn held_against(worth: u64, answer: &str) -> Option<bool> {
+    let (score, reward) = (value(answer, "judge_score")?, value(answer, "rewards")?);
+    if value(answer, "judge_failed")? > 0.0 {
         return (score == 3.0 && reward == 0.5).then_some(false);
     }
-    let whole = siblings <= SAMPLES as f64 && siblings >= (SAMPLES - dead) as f64;
+    let known = (1.0..=SAMPLES as f64).contains(&value(answer, "judge_siblings")?);
     let right = score == worth as f64 && (reward - (score - 1.0) / 4.0).abs() < 1e-9;
-    (whole && right).then_some(true)
+    (known && right).then_some(true)
+}
+
+/// The one number of a list.
+fn value(answer: &str, name: &str) -> Option<f64> {
+    let rest = answer.split_once(&format!("\"{name}\":["))?.1;
+    rest.split_once(']')?.0.parse().ok()
 }

@@ -151,7 +151,7 @@ impl Server {
                     "--log",
                     "off",
                 ])
-                .args(["--group-wait", "2", "--store"])
+                .args(["--group-wait", "5", "--store"])
                 .arg(store)
                 .stdin(Stdio::null())
                 .stderr(File::create(folder.join("server.log"))?)

@@ -52,6 +52,7 @@ impl Log {
             "verdicts": of(&counts.verdicts),
             "failures": of(&counts.failures),
             "groups": of(&counts.groups),
+            "short": of(&counts.short),
             "jobs": of(&counts.jobs),
             "deaths": of(&counts.deaths),
             "refused": of(&counts.refused),
@@ -83,12 +84,13 @@ impl Log {
         let sum = |name: &str| ends.iter().map(|line| number(line, name)).sum::<u64>();
         let (verdicts, minutes) = (sum("verdicts"), self.minutes());
         println!(
-            "{minutes} minutes in {} runs: {verdicts} verdicts ({} a second), {} failures that were said, {} groups, {} jobs, \
+            "{minutes} minutes in {} runs: {verdicts} verdicts ({} a second), {} failures that were said, {} groups ({} samples without all siblings), {} jobs, \
              {} callers died waiting, {} told to come back; {} answers wrong or out of place, {} calls without an answer",
             ends.len(),
             verdicts / (60 * minutes).max(1),
             sum("failures"),
             sum("groups"),
+            sum("short"),
             sum("jobs"),
             sum("deaths"),
             sum("refused"),

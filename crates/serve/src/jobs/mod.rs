@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::jobs::owner::{Owner, Owners};
 use crate::judging::WhenFull;
 use crate::native::{Record, record_of};
+use crate::spans;
 use crate::store::jobs::{self as table, Job, Line, Room, State, Submitted};
 use crate::store::{Store, StoreError};
 
@@ -365,7 +366,9 @@ async fn one(app: &Arc<App>, at: (u64, u64)) -> Result<(), StoreError> {
     let record = match Ask::read(&text) {
         Ok(item) => {
             let _turn = app.jobs.turns.acquire().await;
-            record_of(app, item, WhenFull::Wait).await
+            let span = spans::root("job item");
+            span.number("rewardanything.job.place", at.1);
+            span.carry(record_of(app, item, WhenFull::Wait)).await
         }
         Err(why) => Record::without_verdict(None, "input", why, app.model()),
     };
