@@ -16,10 +16,6 @@ use crate::profile::Profile;
 use crate::prompt::{chat, in_pieces};
 use crate::request::JudgeRequest;
 
-/// The most tokens that a step writes of its own: amounts of as many pieces as a text has, or the conclusion over as many
-/// responses as a judge takes. What a whole judgement may take would leave no room for a long text.
-const OF_A_STEP: usize = 2_048;
-
 type Reply = Result<Completion, GenerateError>;
 
 /// The chat of the first step: what does the principle ask for? No response is shown.
@@ -179,11 +175,8 @@ impl Apart<'_> {
     }
 
     fn step(&self, job: &GenerateJob, messages: Vec<Message>, given: Vec<Given>) -> GenerateJob {
-        let mut sampling = job.sampling;
-        sampling.max_new_tokens = sampling.max_new_tokens.min(OF_A_STEP);
         GenerateJob {
             messages,
-            sampling,
             form: Some(VerdictForm {
                 given,
                 labels: Vec::new(),

@@ -1,7 +1,7 @@
 //! A judge in steps before a script that counts commas.
 
 use super::*;
-use crate::generate::{Generate as _, Scripted};
+use crate::generate::Scripted;
 use crate::profile::{Layout, Profile};
 use crate::request::Response;
 use crate::votes::Repeats;
@@ -68,25 +68,6 @@ fn counter() -> Scripted {
         })
     })
     .holding_forms()
-}
-
-/// Room for a long text is what a step does not write itself.
-#[test]
-fn a_step_may_write_less_than_a_judgement() {
-    let steps = counter();
-    let model = Scripted::from_fn(move |job| {
-        assert!(job.sampling.max_new_tokens <= OF_A_STEP, "{:?}", job.sampling);
-        steps.generate(std::slice::from_ref(job)).remove(0)
-    })
-    .holding_forms();
-    let judged = |max_new_tokens| {
-        let mut profile = profile();
-        profile.sampling.max_new_tokens = max_new_tokens;
-        Judge::new(&model, profile, 0)
-            .judge(&request(&["One, two", "None"]))
-            .verdict
-    };
-    assert!(judged(6_000).is_ok() && judged(100).is_ok());
 }
 
 #[test]
