@@ -434,8 +434,8 @@ fn bad_recipes_say_what_is_wrong() {
     );
     check(
         "max_new_tokens = 160",
-        "max_new_tokens = 5000",
-        "less than the model's context of 2048, got 5000",
+        "max_new_tokens = 9000",
+        "less than the model's context of 8192, got 9000",
     );
     check(
         "max_new_tokens = 160",

@@ -20,8 +20,7 @@ fn browser() -> Option<Browser> {
 
 /// Texts that end tags, quotes, lines, links and commands where somebody forgot to quote them.
 const BRIEF: &str = "Paris & \"no\" more: it's <b>$(echo that)</b> \u{1f5fc}#1?\\";
-const LONG: &str = "It is the old and famous city of Paris,\non the river Seine, in the north of France, where it has been for two \
-                    thousand years and more.";
+const LONG: &str = "It is the old and famous city of Paris,\non the river Seine, in the north of France.";
 const FEWER: &str = "The fewer words, the better.";
 const MORE: &str = "The more words, the better.";
 

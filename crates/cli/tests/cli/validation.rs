@@ -30,7 +30,7 @@ fn build(scratch: &Scratch) -> String {
     let mut args = vec!["data", "build", "--responses", &answers, "--output", &output];
     args.extend([
         "--draft",
-        "12",
+        "30",
         "--per-item",
         "3",
         "--judge",
