@@ -107,10 +107,7 @@ fn people_rate_without_the_network_and_what_they_say_is_counted() {
 
     // Closed and opened again, it is where it was; a choice can be changed and changed back.
     page.open(&url);
-    assert_eq!(
-        page.text("document.getElementById('place').textContent"),
-        "Pair 6 of 6"
-    );
+    page.until("document.getElementById('place').textContent === 'Pair 6 of 6'");
     assert_eq!(page.text("document.getElementById('name').value"), "Änne O'Hara");
     let pressed = "document.querySelector('[aria-pressed=true]').dataset.choice";
     assert_eq!(page.text(pressed), "open");
