@@ -5,14 +5,15 @@
 //! them from its own notes. Each step sees no more than it needs, so that its length does not grow with the number of
 //! responses. Put together, the steps are the reply that the model would have written in one: the reasoning shows it all.
 //!
-//! Whatever a step repeats is [given](crate::Given) to it. A backend that cannot hold a reply to a form judges in one.
+//! Whatever a step repeats is [given](crate::Given) to it; where decoding is free, the conclusion is held to nothing behind it.
+//! A backend that cannot hold a reply to a form judges in one.
 
 use std::fmt::Write as _;
 
 use crate::generate::{Completion, FinishReason, GenerateError, GenerateJob, Given, Message, VerdictForm};
 use crate::mask::Mask;
 use crate::pieces::{self, OPENING, TOTAL};
-use crate::profile::Profile;
+use crate::profile::{Decoding, Profile};
 use crate::prompt::{chat, in_pieces};
 use crate::request::JudgeRequest;
 
@@ -166,8 +167,11 @@ impl Apart<'_> {
 
     fn concluding(&self, notes: &Notes, mask: &Mask, sample: usize) -> GenerateJob {
         let messages = to_note(self.profile, notes.asked.trim(), mask.len());
-        let given = vec![Given::closed(notes.summary(mask))];
-        let mut job = self.step(&self.samples[sample], messages, given);
+        let summary = notes.summary(mask);
+        if self.profile.decoding == Decoding::Free {
+            return self.step(&self.samples[sample], messages, vec![Given::begun(summary)]);
+        }
+        let mut job = self.step(&self.samples[sample], messages, vec![Given::closed(summary)]);
         if let Some(form) = &mut job.form {
             form.labels = (0..mask.len()).map(|position| mask.label(position)).collect();
         }

@@ -59,8 +59,19 @@ pub struct VerdictForm {
 pub struct Given {
     /// The text.
     pub text: String,
-    /// What closes the place, written by the model; `None` where known text follows at once, or nothing.
-    pub until: Option<&'static str>,
+    /// What is behind it.
+    pub until: Until,
+}
+
+/// How far a model writes behind known text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Not at all: known text follows at once, or the thinking.
+    Here,
+    /// Until it writes this.
+    Text(&'static str),
+    /// Until it ends the reply, as it likes.
+    End,
 }
 
 impl Given {
@@ -68,7 +79,7 @@ impl Given {
     pub fn open(text: impl Into<String>, until: &'static str) -> Self {
         Self {
             text: text.into(),
-            until: Some(until),
+            until: Until::Text(until),
         }
     }
 
@@ -76,7 +87,15 @@ impl Given {
     pub fn closed(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            until: None,
+            until: Until::Here,
+        }
+    }
+
+    /// Text behind which the rest of the reply is the model's, held to nothing.
+    pub fn begun(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            until: Until::End,
         }
     }
 }

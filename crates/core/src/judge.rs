@@ -254,7 +254,7 @@ impl<'a> Judge<'a> {
     /// Whether a request is taken in the steps of [`apart`].
     fn reads_apart(&self) -> bool {
         self.profile.layout == Layout::Pieces
-            && self.profile.decoding == Decoding::Constrained
+            && self.profile.decoding != Decoding::Branches
             && self.profile.thinking != ThinkingPolicy::Off
             && self.model.holds_forms()
     }

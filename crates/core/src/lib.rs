@@ -73,7 +73,7 @@ mod verdict;
 mod votes;
 
 pub use generate::{
-    Completion, FinishReason, Generate, GenerateError, GenerateJob, Given, Message, Role, Scripted,
+    Completion, FinishReason, Generate, GenerateError, GenerateJob, Given, Message, Role, Scripted, Until,
     VerdictForm, answer,
 };
 pub use gold::Gold;

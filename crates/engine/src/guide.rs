@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use rewardanything_core::VerdictForm;
+use rewardanything_core::{Until, VerdictForm};
 
 use crate::reading::Reading;
 use crate::{EngineError, Tokenizer};
@@ -79,7 +79,7 @@ impl Guide {
     /// an open place at its end.
     pub fn new(tokenizer: Arc<Tokenizer>, form: VerdictForm) -> Result<Self> {
         let thinks = form.thinking_tokens > 0;
-        let open_end = thinks && form.given.last().is_some_and(|given| given.until.is_some());
+        let open_end = thinks && form.given.last().is_some_and(|given| given.until != Until::Here);
         if form.labels.is_empty() && !open_end {
             let message =
                 "a form without labels: expected thinking, and an open place at the end of what is given";
@@ -147,8 +147,9 @@ impl Guide {
     pub(crate) fn wrote(&mut self, token: u32, stops: bool, logits: &[f32]) -> Result<bool> {
         match &mut self.stage {
             Stage::Thinking(written) if self.reading.is_on() => {
-                let closes = stops || self.tokenizer.id(CLOSE) == Some(token);
-                let kept = self.reading.wrote(&self.tokenizer.decode(&[token])?, closes);
+                let closes = self.tokenizer.id(CLOSE) == Some(token);
+                let text = self.tokenizer.decode(&[token])?;
+                let kept = self.reading.wrote(&text, (closes, stops));
                 written.extend(kept.then_some(token));
                 Ok(kept)
             }

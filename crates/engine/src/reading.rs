@@ -4,7 +4,7 @@
 //! put in its place, so that it can neither slip nor leave a piece out, and what takes long is done in a few passes. Left
 //! to it are the places behind, such as the amounts of a piece.
 
-use rewardanything_core::Given;
+use rewardanything_core::{Given, Until};
 
 use crate::guide::Next;
 use crate::{EngineError, Tokenizer};
@@ -31,26 +31,34 @@ struct Step {
     place: Option<Place>,
 }
 
-/// What closes an open place.
+/// An open place, by what closes it.
 #[derive(Debug, Clone)]
-struct Place {
-    end: &'static str,
-    tokens: Vec<u32>,
+enum Place {
+    /// This text.
+    Text { end: &'static str, tokens: Vec<u32> },
+    /// The end of the reply.
+    End,
 }
 
 impl Reading {
     /// # Errors
     /// [`EngineError::Tokenizer`].
     pub(crate) fn new(tokenizer: &Tokenizer, given: &[Given]) -> Result<Self> {
-        let place = |end| {
-            let tokens = tokenizer.encode(end)?;
-            Ok::<_, EngineError>(Place { end, tokens })
+        let place = |until| {
+            Ok::<_, EngineError>(match until {
+                Until::Here => None,
+                Until::Text(end) => Some(Place::Text {
+                    end,
+                    tokens: tokenizer.encode(end)?,
+                }),
+                Until::End => Some(Place::End),
+            })
         };
         let step = |given: &Given| {
             Ok(Step {
                 // It quotes what is judged.
                 text: tokenizer.encode_as_text(&given.text)?,
-                place: given.until.map(place).transpose()?,
+                place: place(given.until)?,
             })
         };
         Ok(Self {
@@ -62,7 +70,10 @@ impl Reading {
 
     /// Tokens that are not the model's.
     pub(crate) fn known(&self) -> usize {
-        let of = |step: &Step| step.text.len() + step.place.as_ref().map_or(0, |place| place.tokens.len());
+        let of = |step: &Step| match &step.place {
+            Some(Place::Text { tokens, .. }) => step.text.len() + tokens.len(),
+            _ => step.text.len(),
+        };
         self.steps.iter().map(of).sum()
     }
 
@@ -79,8 +90,8 @@ impl Reading {
                 }
                 Some(Next::Forced(text))
             }
-            (Some(written), Some(place)) if written >= MOST.min(left) => {
-                let end = place.tokens.clone();
+            (Some(written), Some(Place::Text { tokens, .. })) if written >= MOST.min(left) => {
+                let end = tokens.clone();
                 self.close();
                 Some(Next::Forced(end))
             }
@@ -93,20 +104,25 @@ impl Reading {
         self.at < self.steps.len()
     }
 
-    /// Takes note of a token that was sampled in the open place. Thinking does not end here: a token that would end it
-    /// closes the place instead.
+    /// Takes note of a token that was sampled in the open place. Thinking does not end before the end of the reply: a token
+    /// that would end it closes the place instead.
     ///
     /// Returns whether the token belongs to the reply.
-    pub(crate) fn wrote(&mut self, text: &str, ends_thinking: bool) -> bool {
-        let place = self.steps.get(self.at).and_then(|step| step.place.as_ref());
-        if ends_thinking {
-            self.open = Some(MOST);
-        } else if place.is_some_and(|place| text.contains(place.end)) {
-            self.close();
-        } else {
-            self.open = self.open.map(|written| written + 1);
+    pub(crate) fn wrote(&mut self, text: &str, (ends_thinking, stops): (bool, bool)) -> bool {
+        match self.steps.get(self.at).and_then(|step| step.place.as_ref()) {
+            Some(Place::End) if stops => {
+                self.close();
+                return false;
+            }
+            Some(Place::End) => return true,
+            _ if ends_thinking || stops => {
+                self.open = Some(MOST);
+                return false;
+            }
+            Some(Place::Text { end, .. }) if text.contains(end) => self.close(),
+            _ => self.open = self.open.map(|written| written + 1),
         }
-        !ends_thinking
+        true
     }
 
     fn close(&mut self) {

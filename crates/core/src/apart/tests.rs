@@ -1,7 +1,7 @@
 //! A judge in steps before a script that counts commas.
 
 use super::*;
-use crate::generate::Scripted;
+use crate::generate::{Scripted, Until};
 use crate::profile::{Layout, Profile};
 use crate::request::Response;
 use crate::votes::Repeats;
@@ -38,14 +38,15 @@ fn counter() -> Scripted {
                 return Err(GenerateError::Backend("bad".to_owned()));
             }
             match given.until {
-                Some("]") => {
+                Until::Text("]") => {
                     let piece = given.text.matches(',').count();
                     commas += piece;
                     text.push_str(&format!("commas {piece}:{commas}]"));
                 }
-                Some(_) if given.text == TOTAL => text.push_str(&format!(" commas {commas}.\n")),
-                Some(_) => text.push_str(" fewer commas.\n"),
-                None => {}
+                Until::Text(_) if given.text == TOTAL => text.push_str(&format!(" commas {commas}.\n")),
+                Until::Text(_) => text.push_str(" fewer commas.\n"),
+                Until::Here => {}
+                Until::End => text.push_str("From 1 to 5.\n</think>\n\nI like model-2."),
             }
         }
         let end = if form.labels.is_empty() {
@@ -105,6 +106,23 @@ fn a_request_is_named_read_and_concluded() {
             "Principle: fewer commas.\nPrompt: \nmodel-1: \nmodel-2: \nPrinciple: fewer commas.",
         ]
     );
+}
+
+/// Nothing but the conclusion is left to the model: without its notes it would judge nothing that it has read.
+#[test]
+fn where_decoding_is_free_the_conclusion_is() {
+    let profile = Profile {
+        order: OrderPolicy::Given,
+        decoding: Decoding::Free,
+        ..profile()
+    };
+    let judgment = Judge::new(&counter(), profile, 0).judge(&request(&["One, two", "None"]));
+    let text = judgment.completion.unwrap().text;
+    assert!(
+        text.ends_with("[commas 0:0] all commas 0.\nFrom 1 to 5.\n</think>\n\nI like model-2."),
+        "{text}"
+    );
+    assert!(judgment.verdict.is_err());
 }
 
 #[test]
