@@ -86,5 +86,6 @@ pub use profile::{Decoding, Layout, OrderPolicy, Profile, SYSTEM_PROMPT, Samplin
 pub use prompt::messages;
 pub use repair::Repair;
 pub use request::{JudgeRequest, MAX_RESPONSES, RequestError, Response};
+pub use seeded::Fnv1a;
 pub use verdict::{Score, ScoreError, Verdict, render};
 pub use votes::{Repeats, Votes};

@@ -13,10 +13,33 @@ pub(crate) fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
 }
 
-/// FNV-1a over 64 bits: tiny, fixed for ever, and good enough to spread requests over shuffles.
-pub(crate) struct Fnv1a(u64);
+/// FNV-1a over 64 bits: tiny, fixed for ever, and good enough to spread requests over shuffles and to name things by their
+/// texts. Whoever could gain by a collision finds one.
+///
+/// ```
+/// use rewardanything_core::Fnv1a;
+/// assert_eq!(Fnv1a::of("foobar"), 0x8594_4171_f739_67e8);
+/// assert_ne!(Fnv1a::of_all(["a", "bc"]), Fnv1a::of_all(["ab", "c"]));
+/// ```
+pub struct Fnv1a(u64);
 
 impl Fnv1a {
+    /// The published hash of one text.
+    pub fn of(text: &str) -> u64 {
+        let mut hash = Self::new();
+        hash.bytes(text.as_bytes());
+        hash.finish()
+    }
+
+    /// A hash of several texts and their lengths, so that moving a character between neighbours changes it.
+    pub fn of_all<'t>(texts: impl IntoIterator<Item = &'t str>) -> u64 {
+        let mut hash = Self::new();
+        for text in texts {
+            hash.text(text);
+        }
+        hash.finish()
+    }
+
     pub(crate) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
@@ -27,7 +50,6 @@ impl Fnv1a {
         }
     }
 
-    /// Hashes the length too, so that moving a character between neighbouring texts changes the hash.
     pub(crate) fn text(&mut self, text: &str) {
         self.bytes(&(text.len() as u64).to_le_bytes());
         self.bytes(text.as_bytes());
@@ -49,9 +71,7 @@ mod tests {
             ("a", 0xaf63_dc4c_8601_ec8c),
             ("foobar", 0x8594_4171_f739_67e8),
         ] {
-            let mut hash = Fnv1a::new();
-            hash.bytes(text.as_bytes());
-            assert_eq!(hash.finish(), expect, "{text}");
+            assert_eq!(Fnv1a::of(text), expect, "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::record::Record;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_core::{Message, Role};
+use rewardanything_core::{Fnv1a, Message, Role};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,7 @@ pub fn shuffled(mut pairs: Vec<Pair>, seed: u64) -> Vec<Pair> {
 
 impl TextConfig {
     fn takes(&self, record: &Record) -> bool {
-        let held_out = hash(&record.prompt).is_multiple_of(HELD_OUT);
+        let held_out = Fnv1a::of(&record.prompt).is_multiple_of(HELD_OUT);
         let of_part = match self.part {
             Part::All => true,
             Part::Train => !held_out,
@@ -141,7 +141,7 @@ impl TextConfig {
                     if short || !self.fits(prompt) || !self.takes_sentence(prompt) {
                         continue;
                     }
-                    let most = 1 + (hash(prompt) % MOST_SENTENCES) as usize;
+                    let most = 1 + (Fnv1a::of(prompt) % MOST_SENTENCES) as usize;
                     let (response, taken) = self.opening(&all[at..], most);
                     at += taken;
                     pairs.extend(response.map(|response| Pair {
@@ -190,13 +190,6 @@ impl TextConfig {
         let text = text.trim();
         ((!text.is_empty()).then(|| text.to_owned()), taken)
     }
-}
-
-/// FNV-1a, which no new version of a library changes.
-pub(crate) fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// The pair at a place of a run, as an example.

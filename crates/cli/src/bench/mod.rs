@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-use rewardanything_core::{JudgeRequest, Response};
+use rewardanything_core::{Fnv1a, JudgeRequest, Response};
 use rewardanything_evals::benchmark::Benchmark;
 use rewardanything_evals::layout::Layout;
 use rewardanything_evals::principle::BLANK;
@@ -318,13 +318,7 @@ fn by_baseline(baseline: Baseline, seed: u64, id: &Id, request: &JudgeRequest) -
         Baseline::Shortest => lengths.map(|length| -length).collect(),
         Baseline::Random => {
             // From the id, so that a run that was cut draws as one that was not.
-            let hash = id
-                .to_string()
-                .bytes()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-                });
-            let mut rng = ChaCha8Rng::seed_from_u64(hash ^ seed);
+            let mut rng = ChaCha8Rng::seed_from_u64(Fnv1a::of(&id.to_string()) ^ seed);
             lengths.map(|_| f64::from(rng.next_u32())).collect()
         }
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-use rewardanything_core::{FinishReason, GenerateJob, Message, Response, Role};
+use rewardanything_core::{FinishReason, Fnv1a, GenerateJob, Message, Response, Role};
 use rewardanything_evals::build::{Principle, Source};
 use serde::{Deserialize, Serialize};
 
@@ -179,10 +179,7 @@ fn steer<'p>(
     args: &BuildArgs,
 ) -> Option<&'p Principle> {
     let text = format!("{model}\u{0}{}", source.prompt);
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mut rng = ChaCha8Rng::seed_from_u64(hash ^ args.model.seed.unwrap_or(0));
+    let mut rng = ChaCha8Rng::seed_from_u64(Fnv1a::of(&text) ^ args.model.seed.unwrap_or(0));
     let coin = rng.next_u32() as f64 / f64::from(u32::MAX);
     if coin >= args.steered || principles.is_empty() {
         return None;

@@ -3,6 +3,7 @@
 //! It is one file that loads nothing and sends nothing: texts, style and script are in it, choices stay in the browser's
 //! storage, and come back as a file that the rater downloads.
 
+use rewardanything_core::Fnv1a;
 use serde::Serialize;
 use serde_json::json;
 
@@ -38,19 +39,12 @@ pub fn page(pairs: &[Pair]) -> String {
     PAGE.replacen("SET", &set.replace('<', "\\u003c"), 1)
 }
 
-/// A name that only these pairs have, for the browser to keep choices under: FNV-1a of all texts and their lengths.
+/// A name that only these pairs have, for the browser to keep choices under.
 fn name(pairs: &[Pair]) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let texts = pairs
         .iter()
         .flat_map(|pair| [&pair.id, &pair.principle, &pair.prompt, &pair.a, &pair.b]);
-    for text in texts {
-        let length = (text.len() as u64).to_le_bytes();
-        for byte in length.iter().chain(text.as_bytes()) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
+    format!("{:016x}", Fnv1a::of_all(texts.map(String::as_str)))
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::library::LibraryItem;
+use rewardanything_core::Fnv1a;
+
 use super::{
-    BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, TRIES, draw_count, fnv1a,
-    tells_apart,
+    BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, TRIES, draw_count, tells_apart,
 };
 use crate::{INTENTS, Intent};
 
@@ -90,7 +91,7 @@ fn said(
     let parts = responses
         .iter()
         .flat_map(|(name, text)| [name.as_str(), text.as_str()]);
-    let hash = fnv1a(std::iter::once(prompt).chain(parts));
+    let hash = Fnv1a::of_all(std::iter::once(prompt).chain(parts));
     intent
         .principles
         .iter()

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_core::Gold;
+use rewardanything_core::{Fnv1a, Gold};
 
 use super::{
     BLANK_PRINCIPLE, BuildOptions, Candidates, MAX_PER_PROMPT, PoolEntry, PrincipleSplit, TRIES, draw_count,
-    fnv1a, tells_apart, texts,
+    tells_apart, texts,
 };
 use crate::{Difficulty, Principle, Rule, library};
 
@@ -178,7 +178,7 @@ impl Turn {
             let parts = responses
                 .iter()
                 .flat_map(|(name, text)| [name.as_str(), text.as_str()]);
-            let hash = fnv1a(std::iter::once(prompt.candidates.prompt).chain(parts));
+            let hash = Fnv1a::of_all(std::iter::once(prompt.candidates.prompt).chain(parts));
             return Some(LibraryItem {
                 id: format!("{}-{hash:016x}", self.principle.id),
                 of: self.principle,

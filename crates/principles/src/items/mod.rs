@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rewardanything_core::Gold;
+use rewardanything_core::{Fnv1a, Gold};
 
 use crate::{
     Difficulty, Direction, Measure, Split, count_words, difficulty, gold_of_values, phrase, trim_to_words,
@@ -290,19 +290,7 @@ impl Turn {
         let parts = responses
             .iter()
             .flat_map(|(name, text)| [name.as_str(), text.as_str()]);
-        let hash = fnv1a(std::iter::once(prompt).chain(parts));
+        let hash = Fnv1a::of_all(std::iter::once(prompt).chain(parts));
         format!("{}-{}-{hash:016x}", self.measure.id(), self.direction.id())
     }
-}
-
-/// FNV-1a over texts and their lengths: fixed for ever, so ids can be compared between builds and machines.
-fn fnv1a<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for text in texts {
-        let length = (text.len() as u64).to_le_bytes();
-        for byte in length.iter().chain(text.as_bytes()) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash
 }

@@ -2,8 +2,7 @@
 
 use super::prompts::Prompt;
 use crate::grpo::mix;
-use crate::texts::hash;
-use rewardanything_core::{FinishReason, Generate, GenerateJob, Sampling, answer};
+use rewardanything_core::{FinishReason, Fnv1a, Generate, GenerateJob, Sampling, answer};
 use serde::{Deserialize, Serialize};
 
 /// A reply.
@@ -70,7 +69,7 @@ impl Writer<'_> {
                 temperature: self.temperature,
                 top_p: 1.0,
                 top_k: 0,
-                seed: mix(self.seed, &[0x5A3D, hash(&prompt.text), reply as u64]),
+                seed: mix(self.seed, &[0x5A3D, Fnv1a::of(&prompt.text), reply as u64]),
                 max_new_tokens: self.max_new_tokens,
             },
             thinking: self.thinking,
