@@ -9,15 +9,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use arrow_json::reader::{Decoder, ReaderBuilder};
+use arrow_schema::Schema;
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{BoolType, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
 use serde_json::{Map, Value, json};
 
-use super::kind::{Cells, Column, Kind, Levels, parts};
+use super::kind::{Kind, columns};
 
+/// Rows that are turned into columns at a time.
+const BATCH: usize = 1024;
 /// Bytes of lines in a group of rows: what readers have to hold at once.
 const GROUP: usize = 32 << 20;
 
@@ -54,25 +56,29 @@ impl Table {
             anyhow::bail!("there are no lines to write")
         };
         ensure!(!fields.is_empty(), "no line has a key, so there are no columns");
-        let schema = parts(fields).map_err(anyhow::Error::msg)?;
-        let schema = Type::group_type_builder("schema").with_fields(schema).build()?;
+        let schema = Arc::new(Schema::new(columns(fields).map_err(anyhow::Error::msg)?));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let mut writer = SerializedFileWriter::new(self.out, Arc::new(schema), Arc::new(properties))?;
-        let (mut rows, mut bytes) = (kind.columns(false), 0);
-        for line in lines(&mut waiting)? {
+        let mut decoder = ReaderBuilder::new(Arc::clone(&schema))
+            .with_batch_size(BATCH)
+            .build_decoder()?;
+        let mut writer = ArrowWriter::try_new(self.out, schema, Some(properties))?;
+        let mut bytes = 0;
+        for (index, line) in lines(&mut waiting)?.enumerate() {
             let line = line?;
             bytes += line.len();
-            shred(&line, fields, talks, &mut rows)?;
+            decoder.serialize(&[row(&line, talks)?])?;
+            if (index + 1).is_multiple_of(BATCH) {
+                write(&mut writer, &mut decoder)?;
+            }
             if bytes >= GROUP {
-                write_group(&mut writer, &rows)?;
-                (rows, bytes) = (kind.columns(false), 0);
+                write(&mut writer, &mut decoder)?;
+                writer.flush()?;
+                bytes = 0;
             }
         }
-        if bytes > 0 {
-            write_group(&mut writer, &rows)?;
-        }
+        write(&mut writer, &mut decoder)?;
         writer.close()?;
         Ok(())
     }
@@ -140,20 +146,15 @@ fn messages(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
 }
 
-fn shred(line: &str, fields: &[(String, Kind)], talks: bool, columns: &mut [Column]) -> Result<()> {
+/// A line as it goes into the columns.
+fn row(line: &str, talks: bool) -> Result<Map<String, Value>> {
     let mut row = listed(line)?;
     if let (true, Some(prompt)) = (talks, row.get_mut("prompt"))
         && let Some(text) = prompt.as_str()
     {
         *prompt = messages(text);
     }
-    let mut rest = columns;
-    for (key, kind) in fields {
-        let (own, others) = rest.split_at_mut(kind.width());
-        kind.shred(row.get(key).unwrap_or(&Value::Null), Levels::default(), own);
-        rest = others;
-    }
-    Ok(())
+    Ok(row)
 }
 
 /// A line with lists in the place of objects whose keys are names of responses.
@@ -177,30 +178,10 @@ fn by_name(value: &mut Value, key: &str) {
     }
 }
 
-fn write_group(writer: &mut SerializedFileWriter<File>, columns: &[Column]) -> Result<()> {
-    let mut group = writer.next_row_group()?;
-    for column in columns {
-        let definitions = Some(column.definitions.as_slice());
-        let repetitions = column.repetitions.as_deref();
-        let mut out = group
-            .next_column()?
-            .expect("the schema has as many leaves as there are columns. This is a bug.");
-        match &column.cells {
-            Cells::Bool(cells) => out
-                .typed::<BoolType>()
-                .write_batch(cells, definitions, repetitions),
-            Cells::Int(cells) => out
-                .typed::<Int64Type>()
-                .write_batch(cells, definitions, repetitions),
-            Cells::Double(cells) => out
-                .typed::<DoubleType>()
-                .write_batch(cells, definitions, repetitions),
-            Cells::Text(cells) => out
-                .typed::<ByteArrayType>()
-                .write_batch(cells, definitions, repetitions),
-        }?;
-        out.close()?;
+/// Hands over the rows that wait, if any do.
+fn write(writer: &mut ArrowWriter<File>, decoder: &mut Decoder) -> Result<()> {
+    if let Some(rows) = decoder.flush()? {
+        writer.write(&rows)?;
     }
-    group.close()?;
     Ok(())
 }
