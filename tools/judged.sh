@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How well a model judges by principles that a program can measure: tools/judged.sh MODEL FILE..., with response files
 # ({"prompt", "responses": [{"text"}]}, JSON Lines, plain or .gz) of models that it was not trained on. Prints a table in
-# Markdown; items and verdicts stay in target/judged/MODEL, and a run that was stopped goes on from them.
+# Markdown. Items and verdicts stay in target/judged/MODEL/ITEMS, and a run that was stopped goes on from them; items that
+# failed are judged again. Remove the folder when the model has changed.
 # ITEMS=N takes fewer than 1,000 items a set, SETS="NAME..." only some sets, RA=FILE another program.
 set -euo pipefail
 (($# > 1)) || { echo "usage: tools/judged.sh MODEL FILE..." >&2; exit 2; }
@@ -12,7 +13,7 @@ for file in "${@:2}"; do responses+=("$(realpath "$file")"); done
 cd "$(dirname "$0")/.."
 ra=${RA:-target/release/rewardanything}
 items=${ITEMS:-1000}
-out=target/judged/$(basename "$model")
+out=target/judged/$(basename "$model")/$items
 mkdir -p "$out"
 
 # NAME, MAX_WORDS, PRINCIPLES, PHRASINGS, [FLAG], [FLAGS OF THE JUDGE]
@@ -36,10 +37,11 @@ echo "| set | items | pairwise accuracy | without a verdict |"
 echo "|---|---|---|---|"
 while IFS='|' read -r name words principles phrasings flag judging; do
     [[ -z ${SETS:-} || " $SETS " == *" $name "* ]] || continue
-    "$ra" data verifiable --responses "${responses[@]}" --max-words "$words" --per-item 4-8 --items "$items" --seed 2 \
-        --principles "$principles" --phrasings "$phrasings" $flag --output "$out/$name.jsonl" 2>"$out/$name.log"
+    [[ -e $out/$name.jsonl ]] || "$ra" data verifiable --responses "${responses[@]}" --max-words "$words" --per-item 4-8 \
+        --items "$items" --seed 2 --principles "$principles" --phrasings "$phrasings" $flag --output "$out/$name.jsonl" \
+        2>"$out/$name.log"
     resume=()
-    [[ -e $out/$name.verdicts.jsonl ]] && resume=(--resume)
+    [[ -e $out/$name.verdicts.jsonl ]] && resume=(--retry-failed)
     # 1 says that some items have no verdict, which the table says too.
     "$ra" judge --model "$model" --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" $judging "${resume[@]}" \
         2>>"$out/$name.log" || [[ $? == 1 ]]
