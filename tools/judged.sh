@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How well a model judges by principles that a program can measure: tools/judged.sh MODEL FILE..., with response files
 # ({"prompt", "responses": [{"text"}]}, JSON Lines, plain or .gz) of models that it was not trained on. Prints a table in
-# Markdown. Items and verdicts stay in target/judged/MODEL/ITEMS, and a run that was stopped goes on from them; items that
+# Markdown; *read right* is the share of items of which it says rightly what is asked for. Items and verdicts stay in target/judged/MODEL/ITEMS, and a run that was stopped goes on from them; items that
 # failed are judged again. Remove the folder when the model has changed.
 # ITEMS=N takes fewer than 1,000 items a set, SETS="NAME..." only some sets, RA=FILE another program.
 set -euo pipefail
@@ -33,8 +33,8 @@ library-novel-250|250|library-novel|held-out||
 novel-250|250|novel|held-out||
 intents-250|250|intents|held-out||'
 
-echo "| set | items | pairwise accuracy | without a verdict |"
-echo "|---|---|---|---|"
+echo "| set | items | pairwise accuracy | without a verdict | read right |"
+echo "|---|---|---|---|---|"
 while IFS='|' read -r name words principles phrasings flag judging; do
     [[ -z ${SETS:-} || " $SETS " == *" $name "* ]] || continue
     [[ -e $out/$name.jsonl ]] || "$ra" data verifiable --responses "${responses[@]}" --max-words "$words" --per-item 4-8 \
@@ -46,11 +46,20 @@ while IFS='|' read -r name words principles phrasings flag judging; do
     "$ra" judge --model "$model" --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" $judging "${resume[@]}" \
         2>>"$out/$name.log" || [[ $? == 1 ]]
     "$ra" score --items "$out/$name.jsonl" --verdicts "$out/$name.verdicts.jsonl" --json >"$out/$name.score.json"
-    python3 - "$out/$name.score.json" "$name" <<'PYTHON'
+    python3 - "$out" "$name" <<'PYTHON'
 import json, sys
-judge = json.load(open(sys.argv[1]))["judge"]
+
+folder, name = sys.argv[1:]
+lines = lambda kind: map(json.loads, open(f"{folder}/{name}.{kind}"))
+judge = json.load(open(f"{folder}/{name}.score.json"))["judge"]
 found = judge["pairwise_accuracy"]
 low, high = (100 * bound for bound in found["interval"])
-print(f"| {sys.argv[2]} | {judge['items']} | **{100 * found['value']:.1f} ({low:.1f} to {high:.1f})** | {judge['unparsed']} |")
+# What a judge in steps says is asked for, of items that ask for more or less of one thing.
+wanted = {item["id"]: f'Asked for: {item["direction"]} {item["measure"].replace("_", " ")}.'
+          for item in lines("jsonl") if "direction" in item}
+said = {record["id"]: record["reasoning"].partition("\n")[0] for record in lines("verdicts.jsonl") if record["reasoning"]}
+right = [said[id] == line for id, line in wanted.items() if said.get(id, "").startswith("Asked for: ")]
+share = f"{100 * sum(right) / len(right):.1f}" if right and "blank" not in name else ""
+print(f"| {name} | {judge['items']} | **{100 * found['value']:.1f} ({low:.1f} to {high:.1f})** | {judge['unparsed']} | {share} |")
 PYTHON
 done <<<"$sets"
