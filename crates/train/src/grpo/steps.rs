@@ -14,7 +14,7 @@ use crate::examples::{Asked, Case};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rewardanything_core::pieces::OPENING;
-use rewardanything_core::reward::accuracy_of;
+use rewardanything_core::reward::{RewardWeights, accuracy_of};
 use rewardanything_core::{Gold, Layout, apart};
 use rewardanything_engine::LocalModel;
 
@@ -57,31 +57,27 @@ impl InSteps {
             seed: recipe.seed,
         })
     }
+}
 
-    /// What naming earns: the shape of the line is its format, and the accuracy is that of the exact verdict over what it
-    /// names. What cannot be read earns nothing.
-    fn named(&self, case: &Case, reply: &Reply<'_>) -> Grade {
-        let line = reply
-            .text
-            .strip_prefix(OPENING)
-            .and_then(|rest| rest.strip_suffix(END));
-        let asked = line.and_then(|line| Asked::read(line.strip_prefix(' ')?));
-        let weights = self.judging.weights();
-        let Some(asked) = asked else {
-            return Grade {
-                parts: vec![("named", 0.0), ("accuracy", 0.0)],
-                ..Grade::default()
-            };
+/// What a reply to "what is asked for?" earns: the shape of the line is its format, and its accuracy is that of the exact
+/// verdict over what it names. What cannot be read earns nothing.
+fn named(case: &Case, text: &str, weights: &RewardWeights) -> Grade {
+    let line = text.strip_prefix(OPENING).and_then(|rest| rest.strip_suffix(END));
+    let asked = line.and_then(|line| Asked::read(line.strip_prefix(' ')?));
+    let Some(asked) = asked else {
+        return Grade {
+            parts: vec![("named", 0.0), ("accuracy", 0.0)],
+            ..Grade::default()
         };
-        let texts: Vec<&str> = case.request.responses().iter().map(|r| r.text.as_str()).collect();
-        let Gold { scores, ranking } = asked.gold(&texts);
-        let scores: Vec<Option<f64>> = scores.into_iter().map(Some).collect();
-        let accuracy = accuracy_of(&scores, &ranking, &case.gold, &weights.metrics).total;
-        Grade {
-            total: weights.format + weights.accuracy * accuracy,
-            in_format: true,
-            parts: vec![("named", 1.0), ("accuracy", accuracy)],
-        }
+    };
+    let texts: Vec<&str> = case.request.responses().iter().map(|r| r.text.as_str()).collect();
+    let Gold { scores, ranking } = asked.gold(&texts);
+    let scores: Vec<Option<f64>> = scores.into_iter().map(Some).collect();
+    let accuracy = accuracy_of(&scores, &ranking, &case.gold, &weights.metrics).total;
+    Grade {
+        total: weights.format + weights.accuracy * accuracy,
+        in_format: true,
+        parts: vec![("named", 1.0), ("accuracy", accuracy)],
     }
 }
 
@@ -118,7 +114,7 @@ impl Environment for InSteps {
 
     fn grades(&self, _: usize, answered: &[Answered<'_, StepCase>]) -> Result<Vec<Grades>, TrainError> {
         Ok(each(answered, |case, reply| match case {
-            StepCase::Name(case) => self.named(case, reply),
+            StepCase::Name(case) => named(case, reply.text, self.judging.weights()),
             StepCase::Conclude(case, notes) => {
                 let text = format!("{notes}{}", reply.text);
                 let whole = Reply {
@@ -132,5 +128,40 @@ impl Environment for InSteps {
 
     fn validate(&mut self, model: &LocalModel) -> Result<Option<Validated>, TrainError> {
         self.judging.validate(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rewardanything_core::{JudgeRequest, Mask, Response};
+    use rewardanything_principles::{Direction, Measure, gold};
+
+    #[test]
+    fn a_name_earns_what_the_verdict_over_it_would() {
+        let texts = ["One, two, three.", "One and two.", "One, two and three of them!"];
+        let responses = texts.iter().enumerate();
+        let responses = responses.map(|(i, text)| Response::new(format!("r{i}"), *text));
+        let case = Case {
+            request: JudgeRequest::new("Spare the commas.", "Count.", responses.collect()).unwrap(),
+            mask: Mask::identity(3),
+            gold: gold(Measure::Commas, Direction::Fewer, &texts),
+            rule: None,
+        };
+        let weights = RewardWeights::default();
+        let earned = |line: &str| named(&case, &format!("<think>\nAsked for: {line}\n</think>"), &weights);
+        let right = earned("fewer commas.");
+        assert!((right.total - 1.0).abs() < 1e-12 && right.in_format, "{right:?}");
+        // A limit that parts the same responses less finely earns less, the other end and another quality less yet.
+        let [limit, quality, end] =
+            ["at most 0 commas.", "fewer words.", "more commas."].map(|line| earned(line).total);
+        assert!(
+            1.0 > limit && limit > quality && quality > end && end > weights.format,
+            "{limit} {quality} {end}"
+        );
+        for unread in ["fewer commas", "fewer things.", "fewer commas.\nmodel-1: 2"] {
+            assert_eq!(earned(unread).total, 0.0, "{unread}");
+        }
+        assert_eq!(named(&case, " fewer commas.", &weights).total, 0.0);
     }
 }
