@@ -14,25 +14,20 @@ out=target/bench
 rm -rf "$out" && mkdir -p "$out"
 
 echo "## Start-up (ten runs, milliseconds each)"
-request=(--principle 'Prefer the shorter answer.' --prompt 'Hi?' --response 'a=Hi.' --max-new-tokens 1 --decoding free --json)
+request=(--principle 'Prefer the shorter answer.' --prompt 'Hi?' --response 'a=Hi.' --json)
 start=$(date +%s%N)
 for _ in {1..10}; do "$ra" judge "${request[@]}" >"$out/start.json" || true; done
-echo "$((($(date +%s%N) - start) / 10000000)) ms to load nano, read the request and write one token"
+echo "$((($(date +%s%N) - start) / 10000000)) ms to load nano and judge one response"
 start=$(date +%s%N)
 for _ in {1..10}; do "$ra" principle list >"$out/list.txt"; done
 echo "$((($(date +%s%N) - start) / 10000000)) ms without a model"
 
-# items NAME MAX_WORDS PRINCIPLES N [FLAG]: 4 responses an item, in phrasings that training never saw.
-items() {
-    "$ra" data verifiable --responses "${responses[@]}" --max-words "$2" --per-item 4 --items "$4" --seed 2 \
-        --principles "$3" --phrasings held-out --output "$out/$1.jsonl" "${@:5}"
-}
-
 echo
 echo "## Speed and memory (200 items of at most 60 words a response)"
-items speed 60 train 200
+"$ra" data verifiable --responses "${responses[@]}" --max-words 60 --per-item 4 --items 200 --seed 2 \
+    --principles train --phrasings held-out --output "$out/speed.jsonl"
 start=$(date +%s%N)
-"$ra" judge --input "$out/speed.jsonl" --output "$out/speed.verdicts.jsonl" --decoding free &
+"$ra" judge --input "$out/speed.jsonl" --output "$out/speed.verdicts.jsonl" &
 judge=$!
 peak=0
 while kill -0 "$judge" 2>/dev/null; do
@@ -45,17 +40,6 @@ milliseconds=$((($(date +%s%N) - start) / 1000000))
 count=$(wc -l <"$out/speed.jsonl")
 echo "$((count * 60000 / milliseconds)) judgements a minute, peak memory $((peak / 1024)) MiB"
 
-for words in 30 60; do
-    for principles in train novel; do
-        for principle in given blank; do
-            name=$principles-$words-$principle
-            flag=()
-            [[ $principle == blank ]] && flag=(--blank-principle)
-            echo
-            echo "## $principles principles, at most $words words, principle $principle"
-            items "$name" "$words" "$principles" 300 "${flag[@]}"
-            "$ra" judge --input "$out/$name.jsonl" --output "$out/$name.verdicts.jsonl" --decoding free --exact || [[ $? == 1 ]]
-            "$ra" score --items "$out/$name.jsonl" --verdicts "$out/$name.verdicts.jsonl" --baselines
-        done
-    done
-done
+echo
+echo "## Judging (tools/judged.sh)"
+tools/judged.sh nano "${responses[@]}"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # How well a model judges by principles that a program can measure: tools/judged.sh MODEL FILE..., with response files
 # ({"prompt", "responses": [{"text"}]}, JSON Lines, plain or .gz) of models that it was not trained on. Prints a table in
-# Markdown; *read right* is the share of items of which it says rightly what is asked for. Items and verdicts stay in target/judged/MODEL/ITEMS, and a run that was stopped goes on from them; items that
-# failed are judged again. Remove the folder when the model has changed.
+# Markdown, in which *read right* is the share of items of which the judge says rightly what is asked for. Items and verdicts
+# stay in target/judged/MODEL/ITEMS: a run that was stopped goes on from them, and items that failed are judged again. Remove
+# the folder when the model has changed.
 # ITEMS=N takes fewer than 1,000 items a set, SETS="NAME..." only some sets, RA=FILE another program.
 set -euo pipefail
 (($# > 1)) || { echo "usage: tools/judged.sh MODEL FILE..." >&2; exit 2; }
