@@ -138,7 +138,7 @@ impl Apart<'_> {
                 match reply.and_then(|reply| notes.take(&response.text, words, reply)) {
                     Ok(()) => {}
                     Err(error) => {
-                        *slot = Err(error);
+                        *slot = Err(of_response(error, &response.name));
                         break;
                     }
                 }
@@ -287,6 +287,22 @@ fn behind<'t>(text: &'t str, given: &str) -> Result<&'t str, GenerateError> {
 fn in_number(mut replies: Vec<Reply>, expected: usize) -> Vec<Reply> {
     replies.resize_with(expected, || Err(unanswered()));
     replies
+}
+
+/// Where what is too long is a response, the error names it.
+fn of_response(error: GenerateError, name: &str) -> GenerateError {
+    match error {
+        GenerateError::PromptTooLong {
+            prompt_tokens,
+            max_new_tokens,
+            context,
+        } => GenerateError::ResponseTooLong {
+            name: name.to_owned(),
+            tokens: prompt_tokens + max_new_tokens,
+            context,
+        },
+        other => other,
+    }
 }
 
 fn unanswered() -> GenerateError {

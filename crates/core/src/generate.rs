@@ -170,6 +170,18 @@ pub enum GenerateError {
         /// Tokens the model can hold.
         context: usize,
     },
+    /// A response that the judge reads by itself has no room.
+    #[error(
+        "responses.{name}: read out it takes {tokens} tokens with what the judge writes beside it: expected at most {context}"
+    )]
+    ResponseTooLong {
+        /// Its name.
+        name: String,
+        /// Tokens that it takes.
+        tokens: usize,
+        /// Tokens the model can hold.
+        context: usize,
+    },
     /// As [`GenerateError::PromptTooLong`], from a server that gives no numbers.
     #[error("{endpoint} says that the prompt is too long: {message}")]
     Overlong {

@@ -77,9 +77,11 @@ impl JudgeError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Parse(error) => error.kind(),
-            Self::Generate(GenerateError::PromptTooLong { .. } | GenerateError::Overlong { .. }) => {
-                "prompt_too_long"
-            }
+            Self::Generate(
+                GenerateError::PromptTooLong { .. }
+                | GenerateError::ResponseTooLong { .. }
+                | GenerateError::Overlong { .. },
+            ) => "prompt_too_long",
             Self::Generate(GenerateError::Refused { .. }) => "refused",
             Self::Generate(GenerateError::Deadline { .. }) => "deadline",
             Self::Generate(GenerateError::Abandoned) => "abandoned",

@@ -1,7 +1,7 @@
 //! A judge in steps before a script that counts commas.
 
 use super::*;
-use crate::generate::{Scripted, Until};
+use crate::generate::{Generate as _, Scripted, Until};
 use crate::profile::{Layout, Profile};
 use crate::request::Response;
 use crate::votes::Repeats;
@@ -123,6 +123,37 @@ fn where_decoding_is_free_the_conclusion_is() {
         "{text}"
     );
     assert!(judgment.verdict.is_err());
+}
+
+#[test]
+fn a_response_that_has_no_room_is_named() {
+    let steps = counter();
+    let model = Scripted::from_fn(move |job| {
+        if job
+            .form
+            .as_ref()
+            .is_some_and(|form| form.given[0].text.contains("Two"))
+        {
+            return Err(GenerateError::PromptTooLong {
+                prompt_tokens: 3,
+                max_new_tokens: 9,
+                context: 10,
+            });
+        }
+        steps.generate(std::slice::from_ref(job)).remove(0)
+    })
+    .holding_forms();
+    let error = Judge::new(&model, profile(), 0)
+        .judge(&request(&["One", "Two"]))
+        .verdict
+        .unwrap_err();
+    assert_eq!(error.kind(), "prompt_too_long");
+    assert!(
+        error
+            .to_string()
+            .starts_with("responses.name 1: read out it takes 12 tokens"),
+        "{error}"
+    );
 }
 
 #[test]
