@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use rewardanything_core::metrics::{PairCounts, bootstrap_interval, kendall_tau_b, ndcg};
-use rewardanything_evals::item::difficulty_place;
+use rewardanything_evals::item::{Labels, difficulty_place};
 use rewardanything_evals::principle::BLANK;
 use rewardanything_evals::sample::Sample;
 use serde_json::{Map, Value, json};
@@ -158,8 +158,8 @@ struct Report {
     accuracy_of_parsed: Option<f64>,
     tau_b: Figure,
     ndcg: Figure,
-    by_measure: Parts,
-    by_difficulty: Parts,
+    /// By the labels of items, in the order in which they are shown.
+    by: Vec<(&'static str, Parts)>,
 }
 
 /// Items and accuracy of each part of a breakdown, by its name.
@@ -168,7 +168,7 @@ type Parts = BTreeMap<String, (usize, Figure)>;
 impl Report {
     fn new(items: &[Sample], predicted: &Predictions) -> Self {
         let (mut counts, mut taus, mut gains) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut by_measure, mut by_difficulty) = (Breakdown::default(), Breakdown::default());
+        let mut by = Labels::default().parts().map(|(name, _)| (name, Breakdown::default()));
         let mut parsed = PairCounts::default();
         for (item, scores) in items.iter().zip(predicted) {
             let count = item.gold.count(scores.as_deref());
@@ -186,8 +186,9 @@ impl Report {
                 let gain = scores.as_ref().and_then(|scores| ndcg(scores, &gold));
                 gains.push((gain.unwrap_or(0.0), 1.0));
             }
-            by_measure.add(item.labels.measure.as_ref(), count);
-            by_difficulty.add(item.labels.difficulty.as_ref(), count);
+            for ((_, breakdown), (_, part)) in by.iter_mut().zip(item.labels.parts()) {
+                breakdown.add(part, count);
+            }
             counts.push(count);
         }
         Report {
@@ -198,8 +199,7 @@ impl Report {
             accuracy_of_parsed: parsed.accuracy(),
             tau_b: figure(&taus),
             ndcg: figure(&gains),
-            by_measure: by_measure.figures(),
-            by_difficulty: by_difficulty.figures(),
+            by: by.into_iter().map(|(name, breakdown)| (name, breakdown.figures())).collect(),
         }
     }
 
@@ -217,7 +217,7 @@ impl Report {
             };
             parts.iter().map(part).collect()
         };
-        json!({
+        let mut report = json!({
             "items": self.items,
             "unparsed": self.unparsed,
             "pairs": self.pairs,
@@ -225,9 +225,11 @@ impl Report {
             "pairwise_accuracy_of_parsed": self.accuracy_of_parsed,
             "tau_b": show(self.tau_b),
             "ndcg": show(self.ndcg),
-            "by_measure": parts(&self.by_measure),
-            "by_difficulty": parts(&self.by_difficulty),
-        })
+        });
+        for (name, found) in &self.by {
+            report[format!("by_{name}")] = parts(found).into();
+        }
+        report
     }
 }
 
@@ -237,9 +239,9 @@ struct Breakdown(BTreeMap<String, Vec<PairCounts>>);
 
 impl Breakdown {
     /// Items without the label are in no part.
-    fn add(&mut self, part: Option<&String>, count: PairCounts) {
+    fn add(&mut self, part: Option<&str>, count: PairCounts) {
         if let Some(part) = part {
-            self.0.entry(part.clone()).or_default().push(count);
+            self.0.entry(part.to_owned()).or_default().push(count);
         }
     }
 
@@ -300,16 +302,13 @@ fn show(reports: &[(&str, Report)]) -> String {
         out.push_str(&format!(" (without them {:.1}%)", accuracy * 100.0));
     }
     out.push_str("\n95% intervals by bootstrap over items\n");
-    for (name, parts) in [
-        ("difficulty", &judge.by_difficulty),
-        ("measure", &judge.by_measure),
-    ] {
+    for (name, parts) in &judge.by {
         if !parts.is_empty() {
-            let head = [name, "pairwise accuracy"].map(|name| pad(name, COLUMN)).concat();
+            let head = [*name, "pairwise accuracy"].map(|name| pad(name, COLUMN)).concat();
             out.push_str(&format!("\n{head}items\n"));
         }
         let mut parts: Vec<_> = parts.iter().collect();
-        if name == "difficulty" {
+        if *name == "difficulty" {
             parts.sort_by_key(|(part, _)| difficulty_place(part));
         }
         for (part, (items, figure)) in parts {
@@ -351,7 +350,7 @@ mod tests {
         let lines = [
             r#"{"id": "1", "prompt": "q", "responses": {"a": "long text", "b": "short"}, "gold": {"scores": {"b": 5, "a": 1}}, "measure": "words", "difficulty": "hard"}"#,
             r#"{"id": "2", "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"scores": {"a": 1, "b": 5}}, "measure": "words", "difficulty": "easy"}"#,
-            r#"{"id": 3, "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"pairs": [["a", "b"]], "scores": {"a": 5, "b": 1}}, "measure": "commas", "difficulty": "hard"}"#,
+            r#"{"id": 3, "prompt": "q", "responses": {"a": "x", "b": "xx"}, "gold": {"pairs": [["a", "b"]], "scores": {"a": 5, "b": 1}}, "measure": "commas", "difficulty": "hard", "new_quality": true}"#,
         ];
         let file = tempfile::NamedTempFile::new().expect("a scratch file");
         std::fs::write(file.path(), lines.join("\n")).expect("the scratch file can be written");
@@ -369,9 +368,13 @@ mod tests {
         );
         assert_eq!(report.accuracy_of_parsed, Some(0.75));
         assert_eq!(report.tau_b.map(|(value, _)| value), Some(1.0 / 3.0));
-        let words = report.by_measure["words"].1.map(|(value, _)| value);
-        assert_eq!(words, Some(0.75));
-        let of = |level: &str| report.by_difficulty[level].1.map(|(value, _)| value);
+        let part = |by: &str, part: &str| {
+            let (_, parts) = report.by.iter().find(|(name, _)| *name == by).expect("a breakdown");
+            parts[part].1.map(|(value, _)| value)
+        };
+        assert_eq!(part("measure", "words"), Some(0.75));
+        assert_eq!(part("quality", "a new quality"), Some(0.0));
+        let of = |level: &str| part("difficulty", level);
         assert_eq!((of("easy"), of("hard")), (Some(0.5), Some(0.5)));
         let shown = show(&[("judge", report)]);
         assert!(

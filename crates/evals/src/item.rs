@@ -57,12 +57,40 @@ pub struct Labels {
     /// How hard it is to judge: of items whose gold a program measured, easy, medium or hard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<String>,
+    /// How its principle is built: one goal, goals of which one comes first, rules; or how an intent is put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Whether its principle asks for a quality that no principle for training asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_quality: Option<bool>,
     /// Where its texts come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The terms of its texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+}
+
+/// What figures are broken down by, each with the part that an item with such labels belongs to.
+pub type Parts<'a> = [(&'static str, Option<&'a str>); 8];
+
+impl Labels {
+    /// Where the item belongs in every breakdown.
+    pub fn parts(&self) -> Parts<'_> {
+        let quality = self
+            .new_quality
+            .map(|new| if new { "a new quality" } else { "qualities of training" });
+        [
+            ("domain", self.domain.as_deref()),
+            ("category", self.category.as_deref()),
+            ("kind", self.kind.as_deref()),
+            ("quality", quality),
+            ("subset", self.subset.as_deref()),
+            ("measure", self.measure.as_deref()),
+            ("difficulty", self.difficulty.as_deref()),
+            ("source", self.source.as_deref()),
+        ]
+    }
 }
 
 /// The place of a difficulty where several stand below one another: easy, medium, hard, then what others call theirs.

@@ -13,7 +13,7 @@ use crate::item::{Labels, VERSION};
 use crate::tree::{Tree, only};
 
 /// The keys that the reader knows; others are ignored.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 15] = [
     "version",
     "id",
     "principle",
@@ -25,6 +25,8 @@ pub const KEYS: [&str; 13] = [
     "subset",
     "measure",
     "difficulty",
+    "kind",
+    "new_quality",
     "source",
     "licence",
 ];
@@ -42,6 +44,8 @@ pub(crate) struct RawItem {
     subset: Option<Tree>,
     measure: Option<Tree>,
     difficulty: Option<Tree>,
+    kind: Option<Tree>,
+    new_quality: Option<Tree>,
     source: Option<Tree>,
     licence: Option<Tree>,
 }
@@ -55,6 +59,8 @@ impl RawItem {
             subset: label("subset", self.subset.as_ref())?,
             measure: label("measure", self.measure.as_ref())?,
             difficulty: label("difficulty", self.difficulty.as_ref())?,
+            kind: label("kind", self.kind.as_ref())?,
+            new_quality: flag("new_quality", self.new_quality.as_ref())?,
             source: label("source", self.source.as_ref())?,
             licence: label("licence", self.licence.as_ref())?,
         })
@@ -70,6 +76,11 @@ impl RawItem {
             subset: text(&self.subset),
             measure: text(&self.measure),
             difficulty: text(&self.difficulty),
+            kind: text(&self.kind),
+            new_quality: match self.new_quality {
+                Some(Tree::Bool(new)) => Some(new),
+                _ => None,
+            },
             source: text(&self.source),
             licence: text(&self.licence),
         }
@@ -104,6 +115,15 @@ fn label(field: &str, value: Option<&Tree>) -> Result<Option<String>, String> {
     match value {
         None | Some(Tree::Null) => Ok(None),
         some => string(field, some).map(Some),
+    }
+}
+
+/// A flag may be left out or be null.
+fn flag(field: &str, value: Option<&Tree>) -> Result<Option<bool>, String> {
+    match value {
+        None | Some(Tree::Null) => Ok(None),
+        Some(Tree::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(format!("{field} must be a boolean, found {}", other.kind())),
     }
 }
 

@@ -3,7 +3,7 @@
 use rewardanything_core::metrics::{PairCounts, kendall_tau_b, ndcg, score_variance};
 
 use super::parts;
-use crate::item::difficulty_place;
+use crate::item::{Labels, difficulty_place};
 use crate::outcome::Judged;
 use crate::sample::Sample;
 use crate::statistic::{Figure, Statistic};
@@ -68,21 +68,18 @@ pub(super) fn figures(items: &[Judged]) -> Vec<Figure> {
     figures
 }
 
-/// The label of an item that a breakdown goes by.
-type Label = fn(&Judged) -> Option<&str>;
+/// The label of an item in the breakdown that has this place among [`Labels::parts`].
+fn label_at(place: usize) -> impl for<'a> Fn(&'a Judged) -> Option<&'a str> {
+    move |item| item.sample.labels.parts()[place].1
+}
 
 pub(super) fn breakdowns(items: &[Judged]) -> Vec<(&'static str, Vec<Figure>)> {
-    let label: [(&str, Label); 6] = [
-        ("domain", |item| item.sample.labels.domain.as_deref()),
-        ("category", |item| item.sample.labels.category.as_deref()),
-        ("subset", |item| item.sample.labels.subset.as_deref()),
-        ("measure", |item| item.sample.labels.measure.as_deref()),
-        ("difficulty", |item| item.sample.labels.difficulty.as_deref()),
-        ("source", |item| item.sample.labels.source.as_deref()),
-    ];
-    label
+    let names = Labels::default().parts().map(|(name, _)| name);
+    names
         .into_iter()
-        .map(|(name, label)| {
+        .enumerate()
+        .map(|(place, name)| {
+            let label = label_at(place);
             let mut parts = parts(items, &label);
             if name == "difficulty" {
                 parts.sort_by_key(|part| difficulty_place(part));
