@@ -18,6 +18,7 @@
 //!
 //! Pure: no IO, clock, environment or global random state; what is random takes a seed or a generator.
 
+mod around;
 mod category;
 mod compose;
 mod count;

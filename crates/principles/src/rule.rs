@@ -3,7 +3,10 @@
 use rand::Rng;
 use rewardanything_core::Gold;
 
-use crate::{Direction, Measure, Quality, Split, compose, gold_of_values, wording};
+use crate::{Direction, Measure, Quality, Split, around, compose, gold_of_values, wording};
+
+/// How often a phrase for training is in a crowd's frame.
+const BY_CROWD: f64 = 0.7;
 
 /// One demand on a response. Its [`worth`](Goal::worth) is larger where it is met better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +118,11 @@ impl Rule {
     pub fn phrase(self, rng: &mut impl Rng, split: Split) -> String {
         if let Some((measure, direction)) = self.as_measure() {
             return compose::phrase(measure, direction, rng, split);
+        }
+        if split == Split::Train && rng.random_bool(BY_CROWD)
+            && let Some(text) = around::say(self, rng)
+        {
+            return compose::say(&[text], rng, split);
         }
         let texts: Vec<String> = wording::wordings(self)
             .into_iter()

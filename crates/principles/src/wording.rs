@@ -252,7 +252,7 @@ fn points(terms: &[(i8, Goal)]) -> Vec<String> {
 }
 
 /// A goal as what a response should have: "fewer commas", "at least one list item", "about 50 words".
-fn want(goal: Goal) -> String {
+pub(crate) fn want(goal: Goal) -> String {
     let quality = goal.quality();
     let noun = quality.noun();
     match goal {
@@ -297,19 +297,19 @@ fn beats(goal: Goal) -> String {
 }
 
 /// What points are given for: "each comma", "at most 50 words".
-fn unit(goal: Goal) -> String {
+pub(crate) fn unit(goal: Goal) -> String {
     match goal {
         Goal::Amount(quality, _) => format!("each {}", quality.noun().one),
         gate => want(gate),
     }
 }
 
-fn term(points: i8, goal: Goal) -> String {
+pub(crate) fn term(points: i8, goal: Goal) -> String {
     let sign = if points < 0 { "off " } else { "" };
     format!("{} {sign}for {}", amount(points), unit(goal))
 }
 
-fn command(points: i8, goal: Goal) -> String {
+pub(crate) fn command(points: i8, goal: Goal) -> String {
     let unit = unit(goal);
     if points < 0 {
         format!("Take {} off for {unit}", amount(points))
@@ -326,7 +326,7 @@ fn amount(points: i8) -> String {
 }
 
 /// Small numbers in words, as people write them.
-fn number(n: u16) -> String {
+pub(crate) fn number(n: u16) -> String {
     const WORDS: [&str; 11] = [
         "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     ];
@@ -344,7 +344,7 @@ fn with_article(one: &str) -> String {
     format!("{article} {one}")
 }
 
-fn listed(parts: &[String]) -> String {
+pub(crate) fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [only] => only.clone(),

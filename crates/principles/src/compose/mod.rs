@@ -1,6 +1,6 @@
 //! Endless phrasings of a verifiable principle: frames, names of the quality and irrelevant additions.
 
-mod crowd;
+pub(crate) mod crowd;
 pub(crate) mod frames;
 mod grammar;
 pub(crate) mod nouns;

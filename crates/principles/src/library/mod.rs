@@ -159,10 +159,13 @@ impl Principle {
 
     /// A random way to say it. A principle that is one basic measure is said as [`phrase`](crate::phrase) says it; any
     /// other in one of its [wordings](Self::wordings) of the half asked for, sometimes with an addition that changes
-    /// nothing. One that is not verifiable has its text alone, for both halves.
+    /// nothing; for training also as any [rule](Rule::phrase) is said. One that is not verifiable has its text alone, for both halves.
     pub fn phrase(&self, rng: &mut impl Rng, split: Split) -> String {
         if let Some((measure, direction)) = self.measure() {
             return compose::phrase(measure, direction, rng, split);
+        }
+        if let (Split::Train, Some(rule), true) = (split, self.rule, rng.random_bool(BY_RULE)) {
+            return rule.phrase(rng, split);
         }
         let held_out = split != Split::Train && self.rule.is_some();
         let texts: Vec<String> = self
@@ -174,6 +177,9 @@ impl Principle {
         compose::say(&texts, rng, split)
     }
 }
+
+/// How often a principle is said as its rule is, in training: in more ways than it has of its own.
+const BY_RULE: f64 = 0.5;
 
 // Short names of the basic measures, for the rules.
 const WORDS: Quality = Quality::Of(Measure::Words);

@@ -482,7 +482,7 @@ fn made_up(rng: &mut ChaCha8Rng, rule: Rule, quality: Quality, count: usize) -> 
     // Which of two numbers is larger does not hang on what was counted: few qualities come in hundreds, and from those
     // alone it is not learned.
     let any: &[u32] = &[10, 40, 80, 120, 250];
-    let scales = if rng.random_bool(0.35) { any } else { own };
+    let scales = if rng.random_bool(0.45) { any } else { own };
     let scale = scales.choose(rng).copied().unwrap_or(4);
     // Narrow ranges too: many real amounts are close to each other.
     let spread = rng.random_range(1..=scale);

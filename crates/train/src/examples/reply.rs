@@ -167,8 +167,9 @@ impl Reply {
             Rule::Order([Goal::Near(..)]) => values.iter().map(|v| format!("off {}", whole(-v))).collect(),
             Rule::Order([_]) => values.iter().map(|v| yes_or_no(*v).to_owned()).collect(),
             Rule::Order(_) => {
-                self.demands(&rule.goals(), &rows);
-                self.order(&values)
+                let demands = self.demands(&rule.goals(), &rows);
+                let beaten = self.compared(&demands, &values);
+                self.order(&beaten)
             }
             Rule::Points(terms) => {
                 self.points(terms, &rows, &values);
@@ -188,41 +189,65 @@ impl Reply {
         self.judged(&gold)
     }
 
-    /// `model-1: yes, 34.`: what each goal looks at.
-    fn demands(&mut self, goals: &[Goal], rows: &[Vec<f64>]) {
-        for (position, row) in rows.iter().enumerate() {
-            self.text.push_str(&format!("\nmodel-{}:", position + 1));
-            for (at, (goal, amount)) in goals.iter().zip(row).enumerate() {
-                self.text.push_str(if at > 0 { ", " } else { " " });
-                let said = match goal {
-                    Goal::Amount(..) => whole(*amount),
-                    Goal::Near(..) => format!("off {}", whole(-goal.worth_of(*amount))),
-                    _ => yes_or_no(goal.worth_of(*amount)).to_owned(),
-                };
-                self.mark(&said, Kind::Worth);
-            }
+    /// `model-1: yes 34.`: what each goal looks at; gives it by response.
+    fn demands(&mut self, goals: &[Goal], rows: &[Vec<f64>]) -> Vec<String> {
+        let say = |(goal, amount): (&Goal, &f64)| match goal {
+            Goal::Amount(..) => whole(*amount),
+            Goal::Near(..) => format!("off {}", whole(-goal.worth_of(*amount))),
+            _ => yes_or_no(goal.worth_of(*amount)).to_owned(),
+        };
+        let demands: Vec<String> = rows
+            .iter()
+            .map(|row| goals.iter().zip(row).map(say).collect::<Vec<_>>().join(" "))
+            .collect();
+        for (position, said) in demands.iter().enumerate() {
+            self.text.push_str(&format!("\nmodel-{}: ", position + 1));
+            self.mark(said, Kind::Worth);
             self.text.push('.');
         }
+        demands
     }
 
-    /// `Order: model-2; model-1, model-3.`, equal ones side by side; gives every response's place.
-    fn order(&mut self, values: &[f64]) -> Vec<String> {
-        let mut distinct = values.to_vec();
-        distinct.sort_by(|a, b| b.total_cmp(a));
-        distinct.dedup();
-        self.text.push_str("\nOrder:");
-        let mut places = vec![0; values.len()];
-        for (place, value) in distinct.iter().enumerate() {
-            let mut parting = if place > 0 { ";" } else { "" };
-            for position in (0..values.len()).filter(|&p| values[p].total_cmp(value).is_eq()) {
-                self.mark(&format!("{parting} model-{}", position + 1), Kind::Worth);
-                places[position] = place + 1;
-                parting = ",";
+    /// `model-1, yes 34: no 9 beats 1; yes 12 beats 1.`: each response against all others in their order, with how many
+    /// it has beaten so far; gives how many that is in the end.
+    ///
+    /// An order of several in one go is not learned, nor is a place among them. Two keys side by side are.
+    fn compared(&mut self, demands: &[String], values: &[f64]) -> Vec<usize> {
+        let mut all = Vec::new();
+        for (position, own) in demands.iter().enumerate() {
+            self.text.push_str(&format!("\nmodel-{}, ", position + 1));
+            self.mark(own, Kind::Recall);
+            let (mut beaten, mut parting) = (0, ": ");
+            for other in (0..demands.len()).filter(|other| *other != position) {
+                beaten += usize::from(values[position] > values[other]);
+                self.text.push_str(parting);
+                self.mark(&demands[other], Kind::Recall);
+                self.text.push_str(" beats ");
+                self.mark(&beaten.to_string(), Kind::Worth);
+                parting = "; ";
             }
+            self.text.push('.');
+            all.push(beaten);
+        }
+        all
+    }
+
+    /// `Places: 2, 0.`: how many responses those of each place beat, the best place first; gives every response's place.
+    fn order(&mut self, beaten: &[usize]) -> Vec<String> {
+        let mut distinct = beaten.to_vec();
+        distinct.sort_by(|a, b| b.cmp(a));
+        distinct.dedup();
+        self.text.push_str("\nPlaces:");
+        for (place, beaten) in distinct.iter().enumerate() {
+            self.mark(if place > 0 { "," } else { "" }, Kind::Worth);
+            self.mark(&format!(" {beaten}"), Kind::Worth);
         }
         self.mark(".", Kind::Worth);
-        let all = distinct.len();
-        places.iter().map(|place| format!("{place} of {all}")).collect()
+        let place = |own: &usize| {
+            let place = distinct.iter().take_while(|beaten| *beaten > own).count();
+            format!("{own} is {} of {}", place + 1, distinct.len())
+        };
+        beaten.iter().map(place).collect()
     }
 
     /// `model-1: +6 +4 -3 = 7.`
@@ -240,15 +265,29 @@ impl Reply {
         }
     }
 
-    /// `From 0 to 3, best 0.`: the ends of what the scores follow from.
+    /// `model-1: 3 in 3 to 3.`, `model-2: 0 in 3 to 0.`, `From 3 to 0.`: the worst and the best so far, response by response,
+    /// and then of all. In one go, the ends of several numbers of two digits are not learned.
     fn range(&mut self, values: &[f64], keys: &[String]) {
-        let by_value = |a: &usize, b: &usize| values[*a].total_cmp(&values[*b]);
-        let worst = (0..values.len()).min_by(by_value).unwrap_or(0);
-        let best = (0..values.len()).max_by(by_value).unwrap_or(0);
-        for (before, at) in [("\nFrom ", worst), (" to ", best)] {
-            self.text.push_str(before);
-            self.mark(&keys[at], Kind::Range);
+        let (mut worst, mut best) = (0, 0);
+        for (position, value) in values.iter().enumerate() {
+            if *value < values[worst] {
+                worst = position;
+            }
+            if *value > values[best] {
+                best = position;
+            }
+            self.text.push_str(&format!("\nmodel-{}: ", position + 1));
+            self.mark(&keys[position], Kind::Recall);
+            self.ends(" in ", &keys[worst], &keys[best]);
         }
+        self.ends("\nFrom ", &keys[worst], &keys[best]);
+    }
+
+    fn ends(&mut self, before: &str, worst: &str, best: &str) {
+        self.text.push_str(before);
+        self.mark(worst, Kind::Range);
+        self.text.push_str(" to ");
+        self.mark(best, Kind::Range);
         self.text.push('.');
     }
 
@@ -334,7 +373,7 @@ mod tests {
         reply.counted(&[COMMAS], &texts, 20);
         let reply = reply.verdict(rule, &[vec![2], vec![0]]);
         let expect = "<think>\nAsked for: fewer commas.\nmodel-1: ⟦1a⟧ A, b, c. [commas 2:2] all commas 2.\nmodel-2: ⟦2a⟧ D [commas 0:0] all commas 0.\n\
-            From 2 to 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>";
+            model-1: 2 in 2 to 2.\nmodel-2: 0 in 2 to 0.\nFrom 2 to 0.\nmodel-1: 2 gives 1.\nmodel-2: 0 gives 5.\n</think>";
         assert!(reply.text.starts_with(expect), "{}", reply.text);
         let marked: Vec<(&str, Kind)> = reply
             .marks
@@ -354,6 +393,12 @@ mod tests {
             ("0", Kind::Piece),
             ("0", Kind::Running),
             ("0", Kind::Recall),
+            ("2", Kind::Recall),
+            ("2", Kind::Range),
+            ("2", Kind::Range),
+            ("0", Kind::Recall),
+            ("2", Kind::Range),
+            ("0", Kind::Range),
             ("2", Kind::Range),
             ("0", Kind::Range),
             ("2", Kind::Recall),
@@ -378,8 +423,10 @@ mod tests {
         let text = given(rule, &[COMMAS, WORDS], &[vec![0, 9], vec![2, 30], vec![1, 30]]);
         let expect = "<think>\nAsked for: at least 1 commas; then fewer words.\nmodel-1: all commas 0, words 9.\n\
             model-2: all commas 2, words 30.\nmodel-3: all commas 1, words 30.\n\
-            model-1: no, 9.\nmodel-2: yes, 30.\nmodel-3: yes, 30.\nOrder: model-2, model-3; model-1.\n\
-            model-1: 2 of 2 gives 1.\nmodel-2: 1 of 2 gives 5.\nmodel-3: 1 of 2 gives 5.\n</think>";
+            model-1: no 9.\nmodel-2: yes 30.\nmodel-3: yes 30.\n\
+            model-1, no 9: yes 30 beats 0; yes 30 beats 0.\nmodel-2, yes 30: no 9 beats 1; yes 30 beats 1.\n\
+            model-3, yes 30: no 9 beats 1; yes 30 beats 1.\nPlaces: 1, 0.\n\
+            model-1: 0 is 2 of 2 gives 1.\nmodel-2: 1 is 1 of 2 gives 5.\nmodel-3: 1 is 1 of 2 gives 5.\n</think>";
         assert!(text.starts_with(expect), "{text}");
 
         let rule = Rule::Points(&[
@@ -389,12 +436,12 @@ mod tests {
         let text = given(rule, &[COMMAS, WORDS], &[vec![1, 9], vec![2, 30]]);
         let expect = "Asked for: +2 commas, -3 if at least 10 words.";
         assert!(text.contains(expect), "{text}");
-        let expect = "\nmodel-1: +2 +0 = 2.\nmodel-2: +4 -3 = 1.\nFrom 1 to 2.\nmodel-1: 2 gives 5.\nmodel-2: 1 gives 1.\n</think>";
+        let expect = "\nmodel-1: +2 +0 = 2.\nmodel-2: +4 -3 = 1.\nmodel-1: 2 in 2 to 2.\nmodel-2: 1 in 1 to 2.\nFrom 1 to 2.\nmodel-1: 2 gives 5.\nmodel-2: 1 gives 1.\n</think>";
         assert!(text.contains(expect), "{text}");
 
         let rule = Rule::Order(&[Goal::Near(WORDS, 50)]);
         let text = given(rule, &[WORDS], &[vec![40], vec![50]]);
-        let expect = "\nFrom off 10 to off 0.\nmodel-1: off 10 gives 1.\nmodel-2: off 0 gives 5.\n";
+        let expect = "\nmodel-2: off 0 in off 10 to off 0.\nFrom off 10 to off 0.\nmodel-1: off 10 gives 1.\nmodel-2: off 0 gives 5.\n";
         assert!(text.contains(expect), "{text}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `train.txt` is for training, `unseen.txt` for evaluation. Those who wrote one never saw the other, nor the frames, so
 //! that `unseen` asks what a stranger would ask. A section `# commas more` holds a wording a line; in the sections
-//! `# {n} more` and `# {n} fewer` a noun is put in the place of `{n}`.
+//! `# {n} more` and `# {n} fewer` a noun is put in the place of `{n}`. `rules.txt` has frames for rules, for training.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,6 +13,7 @@ use crate::Direction;
 type Sections = HashMap<&'static str, Vec<&'static str>>;
 
 static TRAIN: LazyLock<Sections> = LazyLock::new(|| sections(include_str!("train.txt")));
+static RULES: LazyLock<Sections> = LazyLock::new(|| sections(include_str!("rules.txt")));
 static UNSEEN: LazyLock<Sections> = LazyLock::new(|| sections(include_str!("unseen.txt")));
 
 /// The slot of a noun, and the name of the sections that have it.
@@ -35,6 +36,11 @@ pub(super) fn around(
     pick: impl FnOnce(&[&'static str]) -> &'static str,
 ) -> String {
     pick(of(&TRAIN, NOUN, wanted)).replace(NOUN, noun.text)
+}
+
+/// Frames for training of a kind of rule: `order`, `points` or `single`.
+pub(crate) fn frames(kind: &str) -> &'static [&'static str] {
+    RULES.get(kind).map_or(&[], Vec::as_slice)
 }
 
 fn of(sections: &'static Sections, name: &str, wanted: Direction) -> &'static [&'static str] {
@@ -85,6 +91,22 @@ mod tests {
             let both = Direction::ALL.map(|wanted| for_training(m.id(), wanted));
             both.iter().all(|texts| texts.is_empty())
         }));
+    }
+
+    #[test]
+    fn frames_of_rules_have_their_slots() {
+        let once = |text: &str, slot: &str| text.matches(slot).count() == 1;
+        assert!(RULES.keys().all(|name| ["order", "points", "single"].contains(name)));
+        for frame in frames("order") {
+            assert!(once(frame, "{A}") && once(frame, "{B}"), "{frame}");
+        }
+        for frame in frames("points") {
+            let slots = ["{T}", "{T;}", "{O}", "{S}"];
+            assert_eq!(slots.iter().filter(|slot| once(frame, slot)).count(), 1, "{frame}");
+        }
+        for frame in frames("single") {
+            assert!(once(frame, "{A}"), "{frame}");
+        }
     }
 
     #[test]
