@@ -326,7 +326,7 @@ impl Maker<'_> {
         } else {
             rng.random_range(least..=most)
         };
-        let (rule, _) = rules::draw(rng);
+        let rule = rules::to_conclude(rng);
         let qualities = distinct(rule);
         let mut columns = qualities
             .iter()

@@ -189,11 +189,12 @@ impl Reply {
         self.judged(&gold)
     }
 
-    /// `model-1: yes 34.`: what each goal looks at; gives it by response.
+    /// `model-1: yes -34.`: what each goal looks at, so that the larger number is the better one; gives it by response.
     fn demands(&mut self, goals: &[Goal], rows: &[Vec<f64>]) -> Vec<String> {
         let say = |(goal, amount): (&Goal, &f64)| match goal {
-            Goal::Amount(..) => whole(*amount),
-            Goal::Near(..) => format!("off {}", whole(-goal.worth_of(*amount))),
+            Goal::Amount(_, Direction::More) => whole(*amount),
+            Goal::Amount(_, Direction::Fewer) => format!("-{}", whole(*amount)),
+            Goal::Near(..) => format!("-{}", whole(-goal.worth_of(*amount))),
             _ => yes_or_no(goal.worth_of(*amount)).to_owned(),
         };
         let demands: Vec<String> = rows
@@ -208,24 +209,28 @@ impl Reply {
         demands
     }
 
-    /// `model-1, yes 34: no 9 beats 1; yes 12 beats 1.`: each response against all others in their order, with how many
-    /// it has beaten so far; gives how many that is in the end.
+    /// `model-1, yes -34 beats: no -9 yes; yes -12 no; 1.`: each response against all others in their order, and how many
+    /// it beats, which is also given.
     ///
-    /// An order of several in one go is not learned, nor is a place among them. Two keys side by side are.
+    /// An order of several in one go is not learned, nor is a place among them. Which of two keys is the better one is,
+    /// where they stand side by side and say themselves which way they go.
     fn compared(&mut self, demands: &[String], values: &[f64]) -> Vec<usize> {
         let mut all = Vec::new();
         for (position, own) in demands.iter().enumerate() {
             self.text.push_str(&format!("\nmodel-{}, ", position + 1));
             self.mark(own, Kind::Recall);
-            let (mut beaten, mut parting) = (0, ": ");
+            self.text.push_str(" beats:");
+            let mut beaten = 0;
             for other in (0..demands.len()).filter(|other| *other != position) {
-                beaten += usize::from(values[position] > values[other]);
-                self.text.push_str(parting);
+                let better = values[position] > values[other];
+                beaten += usize::from(better);
+                self.text.push(' ');
                 self.mark(&demands[other], Kind::Recall);
-                self.text.push_str(" beats ");
-                self.mark(&beaten.to_string(), Kind::Worth);
-                parting = "; ";
+                self.mark(if better { " yes" } else { " no" }, Kind::Worth);
+                self.text.push(';');
             }
+            self.text.push(' ');
+            self.mark(&beaten.to_string(), Kind::Worth);
             self.text.push('.');
             all.push(beaten);
         }
@@ -423,9 +428,9 @@ mod tests {
         let text = given(rule, &[COMMAS, WORDS], &[vec![0, 9], vec![2, 30], vec![1, 30]]);
         let expect = "<think>\nAsked for: at least 1 commas; then fewer words.\nmodel-1: all commas 0, words 9.\n\
             model-2: all commas 2, words 30.\nmodel-3: all commas 1, words 30.\n\
-            model-1: no 9.\nmodel-2: yes 30.\nmodel-3: yes 30.\n\
-            model-1, no 9: yes 30 beats 0; yes 30 beats 0.\nmodel-2, yes 30: no 9 beats 1; yes 30 beats 1.\n\
-            model-3, yes 30: no 9 beats 1; yes 30 beats 1.\nPlaces: 1, 0.\n\
+            model-1: no -9.\nmodel-2: yes -30.\nmodel-3: yes -30.\n\
+            model-1, no -9 beats: yes -30 no; yes -30 no; 0.\nmodel-2, yes -30 beats: no -9 yes; yes -30 no; 1.\n\
+            model-3, yes -30 beats: no -9 yes; yes -30 no; 1.\nPlaces: 1, 0.\n\
             model-1: 0 is 2 of 2 gives 1.\nmodel-2: 1 is 1 of 2 gives 5.\nmodel-3: 1 is 1 of 2 gives 5.\n</think>";
         assert!(text.starts_with(expect), "{text}");
 

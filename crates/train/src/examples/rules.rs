@@ -71,6 +71,17 @@ pub(super) fn draw(rng: &mut ChaCha8Rng) -> (Rule, String) {
     (rule, text)
 }
 
+/// A rule to conclude from: of several goals more often than otherwise, since those take the most to conclude.
+pub(super) fn to_conclude(rng: &mut ChaCha8Rng) -> Rule {
+    let several = rng.random_bool(0.4);
+    loop {
+        let (rule, _) = draw(rng);
+        if !several || matches!(rule, Rule::Order([_, _, ..])) {
+            return rule;
+        }
+    }
+}
+
 /// What a judge that is not told the principle has to do; see the ablations.
 fn random(rng: &mut ChaCha8Rng) -> Rule {
     match rng.random_range(0..20) {
