@@ -61,13 +61,22 @@ test-python *ARGS:
 wheel:
     PROFILE=release tools/python.sh wheel
 
-# TRL, verl and OpenRLHF call the Python package by their own code; gigabytes are installed into target/frameworks.
+# TRL, verl and OpenRLHF call the Python package by their own code, and take the configurations of recipes/frameworks;
+# gigabytes are installed into target/frameworks. RECORD=1 notes anew which names they know.
 test-frameworks:
+    cargo build --locked -p rewardanything-cli
     tools/python.sh develop
     tools/frameworks/install.sh
-    for name in trl verl openrlhf; do \
-        PYTHONPATH=bindings/python/python target/frameworks/venv/bin/python tools/frameworks/run_$name.py; \
+    set -e; for name in run_trl run_verl run_openrlhf scale_trl scale_verl scale_openrlhf; do \
+        PYTHONPATH=bindings/python/python target/frameworks/venv/bin/python tools/frameworks/$name.py; \
     done
+
+# Our alignment beside TRL's GRPOTrainer, and what judging whole groups saves; --help says what else.
+bench-align *ARGS:
+    cargo build --locked --release -p rewardanything-cli
+    tools/python.sh develop
+    tools/frameworks/install.sh
+    target/frameworks/venv/bin/python tools/peers/align_step.py {{ARGS}}
 
 # The kernels' tests under AddressSanitizer, and under valgrind, which knows of no set beyond AVX2.
 sanitize:

@@ -3,7 +3,7 @@
 //! Training frameworks send what their model read and wrote, special tokens included; the judge wants the prompt and
 //! the response as people wrote them.
 
-use rewardanything_core::{Message, Role};
+use rewardanything_core::{Message, Role, answer};
 
 use crate::raw::as_text;
 
@@ -72,16 +72,17 @@ pub fn without_end(text: &str) -> &str {
 /// ```
 /// # use rewardanything_evals::transcript::prompt;
 /// assert_eq!(prompt("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n"), "Hi.");
+/// assert_eq!(prompt("<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"), "Hi.");
 /// assert_eq!(prompt("Hi."), "Hi.");
 /// ```
 pub fn prompt(text: &str) -> String {
     let Some(mut turns) = turns(text) else {
         return text.to_owned();
     };
-    // The turn that the model was to write.
+    // The turn that the model was to write; some templates open its thinking, or close it at once where there is to be none.
     if turns
         .last()
-        .is_some_and(|turn| turn.role == Role::Assistant && turn.content.is_empty())
+        .is_some_and(|turn| turn.role == Role::Assistant && answer(&turn.content).is_empty())
     {
         turns.pop();
     }

@@ -119,6 +119,11 @@ fn a_policy_finds_what_a_judge_likes_best() {
     let folder = tempfile::tempdir().unwrap();
     let finished = run(folder.path(), &[], &judge(short), Span::default()).unwrap();
     let metrics = lines(&finished.folder, "metrics.jsonl");
+    let seconds = &metrics[0]["seconds"];
+    assert!(
+        0.0 < number(seconds, "grading") && number(seconds, "grading") < number(seconds, "rollout"),
+        "the judge's time is a part of sampling's: {seconds}"
+    );
     let (first, last) = (&metrics[0], &metrics[metrics.len() - 1]);
     assert!(number(first, "reward") < 0.6, "{first}");
     assert!(number(last, "reward") > 0.9, "the shortest reply earns 1: {last}");

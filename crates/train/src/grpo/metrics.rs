@@ -46,7 +46,10 @@ pub(super) struct Metrics {
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Seconds {
     pub(super) publish: f64,
+    /// Sampling and grading.
     pub(super) rollout: f64,
+    /// Grading alone: for an alignment, the judge.
+    pub(super) grading: f64,
     /// Log-probabilities under the reference and the policy before its updates.
     pub(super) likelihoods: f64,
     pub(super) update: f64,

@@ -13,6 +13,7 @@ use rewardanything_engine::{
 };
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 /// Bytes of keys and values of prompts that the replies of a group share.
 const PREFIX_BYTES: usize = 512 << 20;
@@ -61,10 +62,19 @@ pub struct Sampled<C> {
     pub too_long: usize,
     /// Groups without grades, by what kept them from having some; they are not among `groups`.
     pub ungraded: BTreeMap<&'static str, usize>,
+    /// Seconds that the environment took to grade.
+    pub graded_seconds: f64,
 }
 
 /// A group, or why it has no grades.
 type Graded<C> = Result<Group<C>, Ungraded>;
+
+/// Groups that were graded together.
+struct Round<C> {
+    groups: Vec<Graded<C>>,
+    /// What grading them took.
+    seconds: f64,
+}
 
 /// Makes engines of weights in memory: as a folder of the same weights would be loaded, without the folder.
 pub(super) struct Publisher {
@@ -135,6 +145,7 @@ impl<E: Environment> Sampler<'_, E> {
         let progress = step as f64 / self.recipe.run.steps as f64;
         let (mut groups, mut too_long, mut index) = (Vec::new(), 0, 0);
         let (mut ungraded, mut failed, mut last) = (BTreeMap::new(), 0, None);
+        let mut graded_seconds = 0.0;
         loop {
             let good = groups.iter().filter(|g: &&Group<E::Case>| !g.is_flat()).count();
             let missing = (rollout.cases - good).min(rollout.most() - groups.len() - failed);
@@ -150,6 +161,7 @@ impl<E: Environment> Sampler<'_, E> {
                     groups,
                     too_long,
                     ungraded,
+                    graded_seconds,
                 });
             }
             let mut tasks = Vec::with_capacity(missing);
@@ -168,7 +180,9 @@ impl<E: Environment> Sampler<'_, E> {
                     });
                 }
             }
-            for group in self.groups(step, tasks)? {
+            let round = self.round(step, tasks)?;
+            graded_seconds += round.seconds;
+            for group in round.groups {
                 match group {
                     Ok(group) => groups.push(group),
                     Err(why) => {
@@ -181,11 +195,7 @@ impl<E: Environment> Sampler<'_, E> {
         }
     }
 
-    fn groups(
-        &self,
-        step: usize,
-        tasks: Vec<(usize, Task<E::Case>)>,
-    ) -> Result<Vec<Graded<E::Case>>, TrainError> {
+    fn round(&self, step: usize, tasks: Vec<(usize, Task<E::Case>)>) -> Result<Round<E::Case>, TrainError> {
         let size = self.recipe.rollout.group;
         let jobs: Vec<TokenJob> = tasks
             .iter()
@@ -219,16 +229,19 @@ impl<E: Environment> Sampler<'_, E> {
                 replies: drawn.iter().map(Drawn::seen).collect(),
             })
             .collect();
+        let started = Instant::now();
         let grades = self.environment.grades(step, &answered)?;
+        let seconds = started.elapsed().as_secs_f64();
         let mut drawn = drawn.into_iter();
-        Ok(tasks
+        let groups = tasks
             .into_iter()
             .zip(grades)
             .map(|((_, task), grades)| {
                 let drawn: Vec<Drawn> = drawn.by_ref().take(size).collect();
                 self.group(task, drawn, grades)
             })
-            .collect())
+            .collect();
+        Ok(Round { groups, seconds })
     }
 
     fn group(&self, task: Task<E::Case>, drawn: Vec<Drawn>, grades: Grades) -> Graded<E::Case> {

@@ -296,6 +296,7 @@ impl<'a, E: Environment> Trainer<'a, E> {
         }
         line.seconds.validation = clock.lap();
         line.seconds.rollout = rollout;
+        line.seconds.grading = sampled.graded_seconds;
         line.seconds.total = started.elapsed().as_secs_f64();
         let replies = Replies::of(&sampled);
         line.rollout_tokens_per_second = replies.length * replies.replies as f64 / rollout;
