@@ -1,5 +1,5 @@
 //! Speed of products with packed weights in both numerics, beside the memory's own speed and the `gemm` crate in f32:
-//! `cargo run --release -p rewardanything-kernels --example linear_speed [bf16|f32|q8_0|q4_k|q6_k]...`.
+//! `cargo run --release -p rewardanything-kernels --example linear_speed [bf16|f32|q8_0|q4_k|q6_k|ROWS]...`.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -60,13 +60,21 @@ fn main() {
         rayon::current_num_threads(),
         ceiling / 1e9
     );
+    let (counts, formats): (Vec<&str>, Vec<&str>) = asked
+        .iter()
+        .map(String::as_str)
+        .partition(|word| word.parse::<usize>().is_ok());
+    let counts: Vec<usize> = counts.iter().filter_map(|word| word.parse().ok()).collect();
     for format in [Format::Bf16, Format::Q8_0, Format::Q4K, Format::Q6K, Format::F32] {
-        if !asked.is_empty() && !asked.contains(&format.name().to_lowercase()) {
+        if !formats.is_empty() && !formats.contains(&format.name().to_lowercase().as_str()) {
             continue;
         }
         for (n, k) in [(3072, 1024), (1024, 3072), (2048, 2048)] {
             let weights = matrices(format, n, k);
             for m in [1, 2, 4, 8, 16, 64, 256, 2048] {
+                if !counts.is_empty() && !counts.contains(&m) {
+                    continue;
+                }
                 let (x, mut out) = (vec![0.5f32; m * k], vec![0f32; m * n]);
                 for numerics in [Numerics::Exact, Numerics::Native] {
                     let mut rows = Activations::new(Isa::active(), numerics, &[format]);
@@ -89,6 +97,9 @@ fn main() {
                 }
             }
         }
+    }
+    if !counts.is_empty() && !counts.contains(&2048) {
+        return;
     }
     let (m, n, k) = (2048, 3072, 1024);
     let (x, weight, mut out) = (vec![0.5f32; m * k], vec![0.5f32; n * k], vec![0f32; m * n]);

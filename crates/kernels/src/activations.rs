@@ -33,10 +33,10 @@ pub(crate) enum Form {
 impl Form {
     /// A choice by set and format alone, never by the number of rows, lest a row depend on its neighbours.
     pub(crate) fn of(isa: Isa, numerics: Numerics, format: Format) -> Self {
-        let narrow = matches!(format, Format::Bf16 | Format::Q8_0 | Format::Q4K | Format::Q6K);
+        let bytes = matches!(format, Format::Q8_0 | Format::Q4K | Format::Q6K);
         match numerics {
-            Numerics::Native if isa.has_byte_products() && format == Format::Q8_0 => Self::Bytes,
-            Numerics::Native if isa.has_bf16() && narrow => Self::Bf16,
+            Numerics::Native if isa.has_byte_products() && bytes => Self::Bytes,
+            Numerics::Native if isa.has_bf16() && (bytes || format == Format::Bf16) => Self::Bf16,
             _ => Self::F32,
         }
     }

@@ -30,8 +30,8 @@ pub enum Numerics {
     Exact,
     /// Activations and weights rounded to `bf16`, products exact, sums in `f32`, where the set has instructions for it
     /// ([`Isa::has_bf16`]); elsewhere, and for weights in `F32` and `F16`, the same as [`Numerics::Exact`]. Where the set
-    /// multiplies bytes well ([`Isa::has_byte_products`]) weights in `Q8_0` are taken as they are and activations rounded
-    /// to bytes, with a scale for every 32.
+    /// multiplies bytes well ([`Isa::has_byte_products`]) weights in `Q8_0`, `Q4_K` and `Q6_K` are taken as they are and
+    /// activations rounded to bytes, with a scale for every 32.
     Native,
 }
 
@@ -91,7 +91,8 @@ impl Isa {
         matches!(self, Self::Avx512Bf16 | Self::Amx)
     }
 
-    /// Whether weights in `Q8_0` are multiplied with activations in bytes. Those that do give the same bits.
+    /// Whether weights in `Q8_0`, `Q4_K` and `Q6_K` are multiplied with activations in bytes. Those that do give the same
+    /// bits.
     pub fn has_byte_products(self) -> bool {
         matches!(self, Self::Avx2 | Self::Avx512Bf16)
     }

@@ -13,12 +13,10 @@ use crate::amx::{AmxJob, Tiles};
 use crate::elementwise::swiglu_forward;
 use crate::isa::{Isa, Numerics};
 use crate::matmul::Write;
-use crate::packed::{BLOCK, PackedMatrix, STRIP};
+use crate::packed::{BLOCK, InBytes, PackedMatrix, STRIP};
 use crate::tile::{PANEL, Tile, tile};
 use crate::tile_bf16::{Bf16Job, rows_bf16};
-#[cfg(target_arch = "x86_64")]
-use crate::tile_int8::avx2;
-use crate::tile_int8::{ByteJob, rows_int8};
+use crate::tile_int8::{ByteJob, BytePanel, rows_int8};
 
 /// Multiply-adds below which waking another thread costs more than it saves.
 const SMALL: usize = 1 << 20;
@@ -290,8 +288,6 @@ struct Side {
 struct Strips {
     wide: [f32; STRIP * PANEL],
     narrow: [[u16; STRIP * PANEL]; 2],
-    #[cfg(target_arch = "x86_64")]
-    pairs: [[i16; STRIP * PANEL]; 2],
 }
 
 impl Default for Strips {
@@ -299,8 +295,6 @@ impl Default for Strips {
         Self {
             wide: [0.0; STRIP * PANEL],
             narrow: [[0; STRIP * PANEL]; 2],
-            #[cfg(target_arch = "x86_64")]
-            pairs: [[0; STRIP * PANEL]; 2],
         }
     }
 }
@@ -322,10 +316,6 @@ fn group_sums<'s>(
     let strips = &mut side.strips;
     match x.form(weight.format()) {
         Form::F32 => wide_sums((x, chunks), (weight, panels), strips, &mut side.sums),
-        #[cfg(target_arch = "x86_64")]
-        Form::Bytes if x.isa() == Isa::Avx2 && x.rows() >= avx2::MANY => {
-            pair_sums((x, chunks), (weight, panels), strips, &mut side.sums);
-        }
         Form::Bytes => byte_sums((x, chunks), (weight, panels), &mut side.sums),
         Form::Bf16 => narrow_sums((x, chunks), (weight, panels), tiles, strips, &mut side.sums),
     }
@@ -337,75 +327,40 @@ fn byte_sums(
     (weight, panels): (&PackedMatrix, Range<usize>),
     sums: &mut [f32],
 ) {
-    let blocks = x.inputs() / BLOCK;
-    let [left, right] = [panels.start, panels.end - 1].map(|panel| weight.bytes_of(panel));
+    let both = [panels.start, panels.end - 1].map(|panel| weight.in_bytes(panel));
     for (chunk, sums) in chunks.zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
-        let m = x.layout().chunk_rows(chunk);
-        let rows = x.blocks(chunk);
-        if panels.len() == 2 {
-            let job = ByteJob {
-                left: rows,
-                blocks,
-                panels: [left, right],
-                out: sums,
-                stride: GROUP,
-            };
-            rows_int8(x.isa(), m, job);
-        } else {
-            let job = ByteJob {
-                left: rows,
-                blocks,
-                panels: [left],
-                out: sums,
-                stride: GROUP,
-            };
-            rows_int8(x.isa(), m, job);
+        let (x, count) = ((x, chunk), panels.len());
+        match both {
+            [InBytes::Q8_0(left), InBytes::Q8_0(right)] => byte_rows(x, [left, right], count, sums),
+            [InBytes::Q4K(left), InBytes::Q4K(right)] => byte_rows(x, [left, right], count, sums),
+            [InBytes::Q6K(left), InBytes::Q6K(right)] => byte_rows(x, [left, right], count, sums),
+            _ => unreachable!("a matrix has one format. This is a bug."),
         }
     }
 }
 
-/// The bits of [`byte_sums`], strip by strip, for rows enough to widen the weights for.
-#[cfg(target_arch = "x86_64")]
-fn pair_sums(
-    (x, chunks): (&Activations, Range<usize>),
-    (weight, panels): (&PackedMatrix, Range<usize>),
-    strips: &mut Option<Box<Strips>>,
-    sums: &mut [f32],
-) {
-    let blocks = x.inputs() / BLOCK;
-    let Strips { pairs, .. } = &mut **strips.get_or_insert_default();
-    let weights = [panels.start, panels.end - 1].map(|panel| weight.bytes_of(panel));
-    for start in (0..blocks).step_by(STRIP / BLOCK) {
-        let part = start..(start + STRIP / BLOCK).min(blocks);
-        let [left, right] = pairs
-            .each_mut()
-            .map(|pairs| &mut pairs[..part.len() * BLOCK * PANEL]);
-        let elements = part.start * BLOCK * PANEL..part.end * BLOCK * PANEL;
-        avx2::widen(&weights[0].0[elements.clone()], left);
-        if panels.len() == 2 {
-            avx2::widen(&weights[1].0[elements], right);
-        }
-        let scales = weights.map(|(_, scales)| &scales[part.start * PANEL..part.end * PANEL]);
-        for (chunk, out) in chunks.clone().zip(sums.chunks_exact_mut(CHUNK * GROUP)) {
-            let m = x.layout().chunk_rows(chunk);
-            macro_rules! job {
-                ($panels:expr) => {
-                    avx2::PairJob {
-                        left: x.blocks(chunk),
-                        blocks,
-                        part: part.clone(),
-                        panels: $panels,
-                        out,
-                        stride: GROUP,
-                    }
-                };
-            }
-            if panels.len() == 2 {
-                avx2::rows(m, job!([(&*left, scales[0]), (&*right, scales[1])]));
-            } else {
-                avx2::rows(m, job!([(&*left, scales[0])]));
-            }
-        }
+/// A chunk's rows times the first `count` of two panels.
+fn byte_rows<W: BytePanel>((x, chunk): (&Activations, usize), both: [W; 2], count: usize, out: &mut [f32]) {
+    let (left, blocks, stride) = (x.blocks(chunk), x.inputs() / BLOCK, GROUP);
+    let m = x.layout().chunk_rows(chunk);
+    if count == 2 {
+        let job = ByteJob {
+            left,
+            blocks,
+            panels: both,
+            out,
+            stride,
+        };
+        rows_int8(x.isa(), m, job);
+    } else {
+        let job = ByteJob {
+            left,
+            blocks,
+            panels: [both[0]],
+            out,
+            stride,
+        };
+        rows_int8(x.isa(), m, job);
     }
 }
 

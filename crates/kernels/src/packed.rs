@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::narrow;
 use crate::tile::PANEL;
+use crate::tile_int8::{Q4Panel, Q6Panel, Q8Panel};
 use crate::widen::{self, Q4K, Q6K};
 
 /// Inputs that are widened at once: a strip of `f32` fills half of a 32 KiB cache. A multiple of every block length.
@@ -59,6 +60,14 @@ enum Panels {
     },
     Q4K(Q4K),
     Q6K(Q6K),
+}
+
+/// A panel of the formats whose weights are multiplied as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InBytes<'a> {
+    Q8_0(Q8Panel<'a>),
+    Q4K(Q4Panel<'a>),
+    Q6K(Q6Panel<'a>),
 }
 
 /// Why bytes are not a matrix.
@@ -271,16 +280,21 @@ impl PackedMatrix {
         matches!(self.panels, Panels::Bf16(_))
     }
 
-    /// A panel of [`Format::Q8_0`], quants and scales; nothing of any other format.
-    pub(crate) fn bytes_of(&self, panel: usize) -> (&[i8], &[u16]) {
-        let Panels::Q8_0 { quants, scales } = &self.panels else {
-            return (&[], &[]);
-        };
-        let length = self.inputs * PANEL;
-        (
-            &quants[panel * length..][..length],
-            &scales[panel * length / BLOCK..][..length / BLOCK],
-        )
+    /// A panel as products of bytes take it.
+    ///
+    /// # Panics
+    /// When the format has none.
+    pub(crate) fn in_bytes(&self, panel: usize) -> InBytes<'_> {
+        let (k, length) = (self.inputs, self.inputs * PANEL);
+        match &self.panels {
+            Panels::Q8_0 { quants, scales } => InBytes::Q8_0(Q8Panel {
+                quants: &quants[panel * length..][..length],
+                scales: &scales[panel * length / BLOCK..][..length / BLOCK],
+            }),
+            Panels::Q4K(panels) => InBytes::Q4K(panels.panel(panel, k)),
+            Panels::Q6K(panels) => InBytes::Q6K(panels.panel(panel, k)),
+            _ => panic!("{:?} has no products of bytes. This is a bug.", self.format()),
+        }
     }
 
     /// What [`Self::narrow`] would give, of weights that are stored so; nothing of any other.

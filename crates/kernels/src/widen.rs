@@ -9,18 +9,16 @@ use multiversion::multiversion;
 
 use crate::packed::{BLOCK, SUPER, gather, interleave};
 use crate::tile::PANEL;
+use crate::tile_int8::{Q4Panel, Q6Panel};
 
 /// Bytes of a super-block in a file: two `f16`, twelve bytes of scales and minima, 256 times four bits.
 pub(crate) const Q4K_BYTES: usize = 144;
 /// Bytes of a super-block in a file: 256 times four low bits and two high bits, sixteen scales, an `f16`.
 pub(crate) const Q6K_BYTES: usize = 210;
-/// Inputs that share a scale in [`Q6K`].
-const SIXTEENTH: usize = 16;
-
 /// `q · (scale · s) - minimum · m`, with `s` and `m` for every 32 inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Q4K {
-    /// `[panel, k / 2, PANEL]`: an input in the low half of a byte, the next in the high half.
+    /// `[panel, k / 8, PANEL, 4]`: four inputs in the low halves of the bytes, the next four in the high halves.
     quants: Vec<u8>,
     /// `[panel, k / BLOCK, PANEL]`, 6 bits each.
     parts: Vec<u8>,
@@ -36,7 +34,7 @@ impl Q4K {
     /// Some of the `outputs` rows.
     pub(crate) fn select(&self, outputs: usize, rows: &[usize]) -> Self {
         Self {
-            quants: gather::<1, _>(&self.quants, outputs, rows),
+            quants: gather::<4, _>(&self.quants, outputs, rows),
             parts: gather::<1, _>(&self.parts, outputs, rows),
             minimum_parts: gather::<1, _>(&self.minimum_parts, outputs, rows),
             scales: gather::<1, _>(&self.scales, outputs, rows),
@@ -52,11 +50,14 @@ impl Q4K {
             if i % 64 < 32 { byte & 15 } else { byte >> 4 }
         };
         Self {
-            quants: interleave(rows, k / 2, |row, pair| {
-                let (block, i) = (&row[2 * pair / SUPER * Q4K_BYTES..], 2 * pair % SUPER);
+            quants: interleave(rows, k / 8, |row, eight| {
+                let (block, first) = (&row[8 * eight / SUPER * Q4K_BYTES..], 8 * eight % SUPER);
                 let block = block.first_chunk().expect("a whole block. This is a bug.");
-                quant(block, i) | quant(block, i + 1) << 4
-            }),
+                std::array::from_fn::<u8, 4, _>(|i| {
+                    quant(block, first + i) | quant(block, first + 4 + i) << 4
+                })
+            })
+            .into_flattened(),
             parts: interleave(rows, k / BLOCK, |row, b| six_bits(&block(row, b / 8), b % 8).0),
             minimum_parts: interleave(rows, k / BLOCK, |row, b| six_bits(&block(row, b / 8), b % 8).1),
             scales: interleave(rows, k / SUPER, |row, b| {
@@ -72,6 +73,18 @@ impl Q4K {
 
     pub(crate) fn bytes(&self) -> usize {
         self.quants.len() + 2 * self.parts.len() + 4 * self.scales.len()
+    }
+
+    /// Panel `index` of a matrix with `k` inputs.
+    pub(crate) fn panel(&self, index: usize, k: usize) -> Q4Panel<'_> {
+        let of = |divisor: usize| index * k * PANEL / divisor..(index + 1) * k * PANEL / divisor;
+        Q4Panel {
+            quants: &self.quants[of(2)],
+            parts: &self.parts[of(BLOCK)],
+            minimum_parts: &self.minimum_parts[of(BLOCK)],
+            scales: &self.scales[of(SUPER)],
+            minima: &self.minima[of(SUPER)],
+        }
     }
 
     /// Widens elements `range` of the panels laid end to end, whole super-blocks.
@@ -106,12 +119,12 @@ fn six_bits(block: &[u8; Q4K_BYTES], part: usize) -> (u8, u8) {
     }
 }
 
-/// `(scale · s) · q`, with `s` for every 16 inputs.
+/// `(scale · s) · q`, with `s` for every 16 inputs of 256.
 #[derive(Clone, Debug)]
 pub(crate) struct Q6K {
-    /// `[panel, k, PANEL]`, -32 to 31.
-    quants: Vec<i8>,
-    /// `[panel, k / SIXTEENTH, PANEL]`.
+    /// `[panel, k / 4, PANEL, 4]`, each 32 more than it stands for: 0 to 63.
+    quants: Vec<u8>,
+    /// `[panel, k / BLOCK, PANEL, 2]`.
     parts: Vec<i8>,
     /// `[panel, k / SUPER, PANEL]`, `f16`.
     pub(crate) scales: Vec<u16>,
@@ -121,25 +134,31 @@ impl Q6K {
     /// Some of the `outputs` rows.
     pub(crate) fn select(&self, outputs: usize, rows: &[usize]) -> Self {
         Self {
-            quants: gather::<1, _>(&self.quants, outputs, rows),
-            parts: gather::<1, _>(&self.parts, outputs, rows),
+            quants: gather::<4, _>(&self.quants, outputs, rows),
+            parts: gather::<2, _>(&self.parts, outputs, rows),
             scales: gather::<1, _>(&self.scales, outputs, rows),
         }
     }
 
     pub(crate) fn pack(k: usize, rows: &[&[u8]]) -> Self {
+        let quant = |row: &[u8], i: usize| {
+            let (block, i) = (&row[i / SUPER * Q6K_BYTES..], i % SUPER);
+            // 128 inputs lie in 64 bytes of low bits and 32 of high ones, 32 inputs in each quarter.
+            let (half, quarter, place) = (i / 128, i % 128 / 32, i % 32);
+            let low = block[half * 64 + quarter % 2 * 32 + place] >> (quarter / 2 * 4) & 15;
+            let high = block[128 + half * 32 + place] >> (quarter * 2) & 3;
+            low | high << 4
+        };
         Self {
-            quants: interleave(rows, k, |row, i| {
-                let (block, i) = (&row[i / SUPER * Q6K_BYTES..], i % SUPER);
-                // 128 inputs lie in 64 bytes of low bits and 32 of high ones, 32 inputs in each quarter.
-                let (half, quarter, place) = (i / 128, i % 128 / 32, i % 32);
-                let low = block[half * 64 + quarter % 2 * 32 + place] >> (quarter / 2 * 4) & 15;
-                let high = block[128 + half * 32 + place] >> (quarter * 2) & 3;
-                (low | high << 4).cast_signed() - 32
-            }),
-            parts: interleave(rows, k / SIXTEENTH, |row, part| {
-                row[part / 16 * Q6K_BYTES + 192 + part % 16].cast_signed()
-            }),
+            quants: interleave(rows, k / 4, |row, quad| {
+                std::array::from_fn::<u8, 4, _>(|i| quant(row, 4 * quad + i))
+            })
+            .into_flattened(),
+            parts: interleave(rows, k / BLOCK, |row, b| {
+                let first = b / 8 * Q6K_BYTES + 192 + b % 8 * 2;
+                [row[first].cast_signed(), row[first + 1].cast_signed()]
+            })
+            .into_flattened(),
             scales: interleave(rows, k / SUPER, |row, b| {
                 let block: [u8; Q6K_BYTES] = super_block(row, b);
                 u16::from_le_bytes([block[208], block[209]])
@@ -151,12 +170,22 @@ impl Q6K {
         self.quants.len() + self.parts.len() + 2 * self.scales.len()
     }
 
+    /// Panel `index` of a matrix with `k` inputs.
+    pub(crate) fn panel(&self, index: usize, k: usize) -> Q6Panel<'_> {
+        let of = |divisor: usize| index * k * PANEL / divisor..(index + 1) * k * PANEL / divisor;
+        Q6Panel {
+            quants: &self.quants[of(1)],
+            parts: &self.parts[of(BLOCK / 2)],
+            scales: &self.scales[of(SUPER)],
+        }
+    }
+
     /// Widens elements `range` of the panels laid end to end, whole super-blocks.
     pub(crate) fn widen(&self, range: Range<usize>, wide: &mut [f32]) {
         let of = |divisor: usize| range.start / divisor..range.end / divisor;
         q6k(
             &self.quants[range.clone()],
-            &self.parts[of(SIXTEENTH)],
+            &self.parts[of(BLOCK / 2)],
             &self.scales[of(SUPER)],
             wide,
         );
@@ -223,11 +252,60 @@ mod x86 {
     use std::arch::x86_64::{
         __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps,
         _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srai_epi32,
-        _mm256_storeu_ps,
+        _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
     };
 
     use crate::packed::BLOCK;
     use crate::tile::PANEL;
+
+    /// A part of a panel of `Q4_K`: 32 inputs.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn q4k(quants: &[u8], (scale, minimum): (&[f32; PANEL], &[f32; PANEL]), wide: &mut [f32]) {
+        let nibble = _mm256_set1_epi32(15);
+        for half in [0, 8] {
+            // SAFETY: eight columns of sixteen.
+            let (scale, minimum) = unsafe {
+                (
+                    _mm256_loadu_ps(scale[half..].as_ptr()),
+                    _mm256_loadu_ps(minimum[half..].as_ptr()),
+                )
+            };
+            let eights = quants.as_chunks::<{ 4 * PANEL }>().0;
+            for (wide, eights) in wide.as_chunks_mut::<{ 8 * PANEL }>().0.iter_mut().zip(eights) {
+                // SAFETY: eight columns: 32 bytes.
+                let eights = unsafe { _mm256_loadu_si256(eights[4 * half..].as_ptr().cast::<__m256i>()) };
+                for (i, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                    let shift = _mm256_set1_epi32((i % 4 * 8 + i / 4 * 4) as i32);
+                    let quant = _mm256_and_si256(_mm256_srlv_epi32(eights, shift), nibble);
+                    let value = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(quant));
+                    // SAFETY: eight columns of an input.
+                    unsafe { _mm256_storeu_ps(wide[half..].as_mut_ptr(), _mm256_sub_ps(value, minimum)) };
+                }
+            }
+        }
+    }
+
+    /// Sixteen inputs of a panel of `Q6_K`.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn q6k(quants: &[u8], scale: &[f32; PANEL], wide: &mut [f32]) {
+        let (six_bits, middle) = (_mm256_set1_epi32(63), _mm256_set1_epi32(32));
+        for half in [0, 8] {
+            // SAFETY: eight columns of sixteen.
+            let scale = unsafe { _mm256_loadu_ps(scale[half..].as_ptr()) };
+            let fours = quants.as_chunks::<{ 4 * PANEL }>().0;
+            for (wide, fours) in wide.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().zip(fours) {
+                // SAFETY: eight columns: 32 bytes.
+                let fours = unsafe { _mm256_loadu_si256(fours[4 * half..].as_ptr().cast::<__m256i>()) };
+                for (i, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                    let shift = _mm256_set1_epi32(8 * i as i32);
+                    let quant = _mm256_and_si256(_mm256_srlv_epi32(fours, shift), six_bits);
+                    let quant = _mm256_cvtepi32_ps(_mm256_sub_epi32(quant, middle));
+                    // SAFETY: eight columns of an input.
+                    unsafe { _mm256_storeu_ps(wide[half..].as_mut_ptr(), _mm256_mul_ps(quant, scale)) };
+                }
+            }
+        }
+    }
 
     #[target_feature(enable = "avx2")]
     pub(super) fn bf16_pairs(pairs: &[u16], wide: &mut [f32]) {
@@ -269,7 +347,6 @@ mod x86 {
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
 fn q4k(quants: &[u8], parts: (&[u8], &[u8]), scales: (&[u16], &[u16]), wide: &mut [f32]) {
     let blocks = wide
         .chunks_exact_mut(BLOCK * PANEL)
@@ -282,32 +359,74 @@ fn q4k(quants: &[u8], parts: (&[u8], &[u8]), scales: (&[u16], &[u16]), wide: &mu
             *scale = f16_to_f32(scales.0[first + column]) * f32::from(parts[column]);
             *minimum = f16_to_f32(scales.1[first + column]) * f32::from(minimum_parts[column]);
         }
-        let pairs = wide.chunks_exact_mut(2 * PANEL).zip(quants.chunks_exact(PANEL));
-        for (wide, quants) in pairs {
-            let (low, high) = wide.split_at_mut(PANEL);
-            for (column, &quants) in quants.iter().enumerate() {
-                low[column] = scale[column] * f32::from(quants & 15) - minimum[column];
-                high[column] = scale[column] * f32::from(quants >> 4) - minimum[column];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: just detected.
+            unsafe { x86::q4k(quants, (&scale, &minimum), wide) };
+            continue;
+        }
+        let eights = wide
+            .as_chunks_mut::<{ 8 * PANEL }>()
+            .0
+            .iter_mut()
+            .zip(quants.as_chunks::<{ 4 * PANEL }>().0);
+        for (wide, quants) in eights {
+            let lanes = lanes(quants);
+            for (i, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                let shift = i % 4 * 8 + i / 4 * 4;
+                for (column, wide) in wide.iter_mut().enumerate() {
+                    let quant = (lanes[column] >> shift & 15) as f32;
+                    *wide = scale[column] * quant - minimum[column];
+                }
             }
         }
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
-fn q6k(quants: &[i8], parts: &[i8], scales: &[u16], wide: &mut [f32]) {
+/// The four bytes of each column as one number, which shifts take apart for all columns at once.
+#[inline(always)]
+fn lanes(bytes: &[u8; 4 * PANEL]) -> [i32; PANEL] {
+    let mut lanes = [0; PANEL];
+    for (lane, bytes) in lanes.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *lane = i32::from_le_bytes(*bytes);
+    }
+    lanes
+}
+
+fn q6k(quants: &[u8], parts: &[i8], scales: &[u16], wide: &mut [f32]) {
     let blocks = wide
-        .chunks_exact_mut(SIXTEENTH * PANEL)
-        .zip(quants.chunks_exact(SIXTEENTH * PANEL))
-        .zip(parts.chunks_exact(PANEL));
+        .chunks_exact_mut(BLOCK * PANEL)
+        .zip(quants.chunks_exact(BLOCK * PANEL))
+        .zip(parts.chunks_exact(2 * PANEL));
     for (index, ((wide, quants), parts)) in blocks.enumerate() {
-        let first = index * SIXTEENTH / SUPER * PANEL;
-        let mut scale = [0f32; PANEL];
-        for (column, scale) in scale.iter_mut().enumerate() {
-            *scale = f16_to_f32(scales[first + column]) * f32::from(parts[column]);
+        let first = index * BLOCK / SUPER * PANEL;
+        let mut scale = [[0f32; PANEL]; 2];
+        for (half, scale) in scale.iter_mut().enumerate() {
+            for (column, scale) in scale.iter_mut().enumerate() {
+                *scale = f16_to_f32(scales[first + column]) * f32::from(parts[2 * column + half]);
+            }
         }
-        for (wide, quants) in wide.chunks_exact_mut(PANEL).zip(quants.chunks_exact(PANEL)) {
-            for ((wide, &quant), scale) in wide.iter_mut().zip(quants).zip(&scale) {
-                *wide = f32::from(quant) * scale;
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            let halves = wide.chunks_exact_mut(BLOCK / 2 * PANEL);
+            let halves = halves.zip(quants.chunks_exact(BLOCK / 2 * PANEL));
+            for ((wide, quants), scale) in halves.zip(&scale) {
+                // SAFETY: just detected.
+                unsafe { x86::q6k(quants, scale, wide) };
+            }
+            continue;
+        }
+        let quads = wide
+            .as_chunks_mut::<{ 4 * PANEL }>()
+            .0
+            .iter_mut()
+            .zip(quants.as_chunks::<{ 4 * PANEL }>().0);
+        for (quad, (wide, quants)) in quads.enumerate() {
+            let (lanes, scale) = (lanes(quants), &scale[quad / (BLOCK / 8)]);
+            for (i, wide) in wide.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                for (column, wide) in wide.iter_mut().enumerate() {
+                    *wide = ((lanes[column] >> (8 * i) & 63) - 32) as f32 * scale[column];
+                }
             }
         }
     }

@@ -93,7 +93,8 @@ fn check_native(format: Format, m: usize, n: usize, k: usize) {
     let x = random(8, m * k);
     for isa in available().filter(|isa| isa.has_bf16() || isa.has_byte_products()) {
         let wide = matches!(format, Format::F32 | Format::F16);
-        let (x_used, values) = if format == Format::Q8_0 && isa.has_byte_products() {
+        let in_bytes = matches!(format, Format::Q8_0 | Format::Q4K | Format::Q6K);
+        let (x_used, values) = if in_bytes && isa.has_byte_products() {
             (bytes(&x), values.clone())
         } else if wide || !isa.has_bf16() {
             (x.clone(), values.clone())
@@ -177,8 +178,14 @@ fn every_format_and_set_agrees_with_f64() {
 /// Products of bytes are whole numbers and their sums one sequence, so that the sets agree in the last bit.
 #[test]
 fn products_of_bytes_have_the_same_bits_in_every_set() {
-    for (m, n, k) in [(1, 35, 96), (13, 16, 32), (97, 70, 544)] {
-        let (matrix, _) = weights(Format::Q8_0, n, k);
+    let sizes = [(1, 35, 96), (13, 16, 32), (97, 70, 544)].map(|size| (Format::Q8_0, size));
+    let super_sizes = [(1, 35, 256), (13, 16, 512), (97, 70, 768)];
+    let super_sizes = [Format::Q4K, Format::Q6K].map(|format| super_sizes.map(|size| (format, size)));
+    for (format, (m, n, k)) in sizes
+        .into_iter()
+        .chain(super_sizes.as_flattened().iter().copied())
+    {
+        let (matrix, _) = weights(format, n, k);
         let x = random(11, m * k);
         let of = |isa: Isa| native(isa, &x, &matrix);
         let outs: Vec<_> = available()
@@ -186,7 +193,7 @@ fn products_of_bytes_have_the_same_bits_in_every_set() {
             .map(of)
             .collect();
         for out in &outs {
-            assert_eq!(out, &outs[0], "[{m}, {k}] x [{n}, {k}]");
+            assert_eq!(out, &outs[0], "{format:?} [{m}, {k}] x [{n}, {k}]");
         }
     }
 }
@@ -267,15 +274,17 @@ fn products_of_one_left_side_are_those_of_each() {
 fn gated_products_feed_the_next_one() {
     let k = 96;
     for format in [Format::Bf16, Format::Q8_0, Format::F32] {
-        for f in [32, 35, 48, 288] {
+        for f in [32, 35, 48, 256, 288] {
             let (gate, _) = weights(format, f, k);
             let (up, _) = weights(Format::Bf16, f, k);
-            let (down, _) = weights(Format::F32, 20, f);
-            let (down_narrow, _) = weights(Format::Bf16, 20, f);
+            let downs = [Format::F32, Format::Bf16, Format::Q8_0, Format::Q4K, Format::Q6K];
+            let downs = downs.map(|format| format.row_bytes(f).map(|_| weights(format, 20, f).0));
+            let downs: Vec<PackedMatrix> = downs.into_iter().flatten().collect();
+            let forms: Vec<Format> = downs.iter().map(PackedMatrix::format).collect();
             for isa in available() {
                 for numerics in [Numerics::Exact, Numerics::Native] {
                     // Twice with the same buffers, the second time fewer rows.
-                    let mut hidden = Activations::new(isa, numerics, &[Format::F32, Format::Bf16]);
+                    let mut hidden = Activations::new(isa, numerics, &forms);
                     for m in [150, 5] {
                         let mut rows = Activations::new(isa, numerics, &[format, Format::Bf16]);
                         rows.set(&random(4, m * k), k);
@@ -296,14 +305,15 @@ fn gated_products_feed_the_next_one() {
                         let (g, u) = (run(&rows, &gate), run(&rows, &up));
                         let mut both = vec![0.0; m * f];
                         swiglu_forward(&g, &u, &mut both);
-                        let mut apart = Activations::new(isa, numerics, &[Format::F32, Format::Bf16]);
+                        let mut apart = Activations::new(isa, numerics, &forms);
                         apart.set(&both, f);
                         gated(&rows, &gate, &up, &mut hidden);
-                        for weight in [&down, &down_narrow] {
+                        for weight in &downs {
                             assert_eq!(
                                 run(&hidden, weight),
                                 run(&apart, weight),
-                                "{format:?}, {f} wide, {m} rows, {}, {numerics:?}",
+                                "{format:?}, {f} wide, {m} rows, {:?}, {}, {numerics:?}",
+                                weight.format(),
                                 isa.name()
                             );
                         }
