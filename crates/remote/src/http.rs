@@ -16,9 +16,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// worth a failed request.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Buffers of a connection, in bytes, each way. Requests and answers pass through them in pieces; a thousand kept
-/// connections should cost tens of megabytes.
+/// Buffers of a connection, in bytes, each way: requests and answers pass through them in pieces.
 const BUFFER: usize = 32 << 10;
+
+/// What they are where there are many connections, each opened by another thread. An allocator keeps blocks of a size
+/// together, for each thread by itself, and those of more than 10 KiB in pages of half a mebibyte, of which a thread that
+/// opens a connection now and then may in the end touch all. The client asks for 10 KiB, and more than that the header of
+/// an answer may not have.
+const SMALL_BUFFER: usize = 10 << 10;
+
+/// So many connections are many.
+const MANY: usize = 16;
 
 /// The largest answer that is read into memory, in bytes: hundreds of times the longest reply.
 const MAX_BODY: u64 = 64 << 20;
@@ -90,6 +98,7 @@ impl<'a> Ask<'a> {
 impl Http {
     /// A client for up to `connections` requests at a time.
     pub(crate) fn new(connections: usize) -> Self {
+        let buffer = if connections < MANY { BUFFER } else { SMALL_BUFFER };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -97,8 +106,8 @@ impl Http {
             .max_idle_age(IDLE)
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
+            .input_buffer_size(buffer)
+            .output_buffer_size(buffer)
             // A hash is of the file, not of a packed form of it.
             .accept_encoding("identity")
             .user_agent(concat!("rewardanything/", env!("CARGO_PKG_VERSION")))
