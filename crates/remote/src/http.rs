@@ -7,6 +7,7 @@ use ureq::http::{HeaderMap, Request};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
+use crate::calls::Call;
 use crate::names::Names;
 
 /// How long a connection may take to come about. A server that is there answers at once, however busy.
@@ -62,6 +63,8 @@ pub(crate) struct Stream {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
     body: Body,
+    /// Lasts until the body is read.
+    call: Call,
 }
 
 /// The headers of an answer.
@@ -121,6 +124,9 @@ impl Http {
     pub(crate) fn send(&self, ask: Ask<'_>) -> Result<Answer, NoAnswer> {
         let mut stream = self.open(ask)?;
         let body = stream.body.with_config().limit(MAX_BODY).read_to_vec();
+        if body.is_err() {
+            stream.call.failed();
+        }
         Ok(Answer {
             status: stream.status,
             headers: stream.headers,
@@ -130,12 +136,14 @@ impl Http {
 
     /// Sends a request and gives the answer as soon as it begins.
     pub(crate) fn open(&self, ask: Ask<'_>) -> Result<Stream, NoAnswer> {
-        let mut request =
-            Request::builder()
-                .uri(ask.url)
-                .method(if ask.json.is_some() { "POST" } else { "GET" });
+        let method = if ask.json.is_some() { "POST" } else { "GET" };
+        let call = Call::begin(method, ask.url);
+        let mut request = Request::builder().uri(ask.url).method(method);
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
+        }
+        for (name, value) in call.headers() {
+            request = request.header(name, value);
         }
         // A server on this machine is not behind a proxy.
         let proxy = self
@@ -147,15 +155,20 @@ impl Http {
         let answer = match ask.json {
             Some(json) => {
                 let request = request.header("content-type", "application/json").body(json);
-                self.run(request, proxy, ask.timeout, ask.patience)?
+                self.run(request, proxy, ask.timeout, ask.patience)
             }
-            None => self.run(request.body(()), proxy, ask.timeout, ask.patience)?,
+            None => self.run(request.body(()), proxy, ask.timeout, ask.patience),
         };
-        let (parts, body) = answer.into_parts();
+        match &answer {
+            Ok(answer) => call.answered(answer.status().as_u16()),
+            Err(_) => call.failed(),
+        }
+        let (parts, body) = answer?.into_parts();
         Ok(Stream {
             status: parts.status.as_u16(),
             headers: Headers(parts.headers),
             body,
+            call,
         })
     }
 
