@@ -14,7 +14,8 @@
 //! activations are row-major `f32`.
 //!
 //! This is the only crate of the workspace with `unsafe`: the call of [`fn@matmul`] behind bounds checks, the vectors and
-//! tiles of the inner loops, behind run-time detection, and results that several threads write, each its own part.
+//! tiles of the inner loops, behind run-time detection, results that several threads write, each its own part, and an
+//! allocator that counts ([`counted`]), which is no loop and is here for that.
 
 pub mod activations;
 #[cfg(target_arch = "x86_64")]
@@ -22,6 +23,7 @@ mod amx;
 pub mod attention;
 pub mod attention_bf16;
 pub mod bf16;
+pub mod counted;
 pub mod elementwise;
 pub mod heads;
 pub mod isa;

@@ -7,6 +7,7 @@ use ureq::http::{HeaderMap, Request};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
+use crate::calls::Call;
 use crate::names::Names;
 
 /// How long a connection may take to come about. A server that is there answers at once, however busy.
@@ -16,9 +17,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// worth a failed request.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Buffers of a connection, in bytes, each way. Requests and answers pass through them in pieces; a thousand kept
-/// connections should cost tens of megabytes.
+/// Buffers of a connection, in bytes, each way: requests and answers pass through them in pieces.
 const BUFFER: usize = 32 << 10;
+
+/// What they are where there are many connections, each opened by another thread. An allocator keeps blocks of a size
+/// together, for each thread by itself, and those of more than 10 KiB in pages of half a mebibyte, of which a thread that
+/// opens a connection now and then may in the end touch all. The client asks for 10 KiB, and more than that the header of
+/// an answer may not have.
+const SMALL_BUFFER: usize = 10 << 10;
+
+/// So many connections are many.
+const MANY: usize = 16;
 
 /// The largest answer that is read into memory, in bytes: hundreds of times the longest reply.
 const MAX_BODY: u64 = 64 << 20;
@@ -54,6 +63,8 @@ pub(crate) struct Stream {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
     body: Body,
+    /// Lasts until the body is read.
+    call: Call,
 }
 
 /// The headers of an answer.
@@ -90,6 +101,7 @@ impl<'a> Ask<'a> {
 impl Http {
     /// A client for up to `connections` requests at a time.
     pub(crate) fn new(connections: usize) -> Self {
+        let buffer = if connections < MANY { BUFFER } else { SMALL_BUFFER };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -97,8 +109,8 @@ impl Http {
             .max_idle_age(IDLE)
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
+            .input_buffer_size(buffer)
+            .output_buffer_size(buffer)
             // A hash is of the file, not of a packed form of it.
             .accept_encoding("identity")
             .user_agent(concat!("rewardanything/", env!("CARGO_PKG_VERSION")))
@@ -112,6 +124,9 @@ impl Http {
     pub(crate) fn send(&self, ask: Ask<'_>) -> Result<Answer, NoAnswer> {
         let mut stream = self.open(ask)?;
         let body = stream.body.with_config().limit(MAX_BODY).read_to_vec();
+        if body.is_err() {
+            stream.call.failed();
+        }
         Ok(Answer {
             status: stream.status,
             headers: stream.headers,
@@ -121,12 +136,14 @@ impl Http {
 
     /// Sends a request and gives the answer as soon as it begins.
     pub(crate) fn open(&self, ask: Ask<'_>) -> Result<Stream, NoAnswer> {
-        let mut request =
-            Request::builder()
-                .uri(ask.url)
-                .method(if ask.json.is_some() { "POST" } else { "GET" });
+        let method = if ask.json.is_some() { "POST" } else { "GET" };
+        let call = Call::begin(method, ask.url);
+        let mut request = Request::builder().uri(ask.url).method(method);
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
+        }
+        for (name, value) in call.headers() {
+            request = request.header(name, value);
         }
         // A server on this machine is not behind a proxy.
         let proxy = self
@@ -138,15 +155,20 @@ impl Http {
         let answer = match ask.json {
             Some(json) => {
                 let request = request.header("content-type", "application/json").body(json);
-                self.run(request, proxy, ask.timeout, ask.patience)?
+                self.run(request, proxy, ask.timeout, ask.patience)
             }
-            None => self.run(request.body(()), proxy, ask.timeout, ask.patience)?,
+            None => self.run(request.body(()), proxy, ask.timeout, ask.patience),
         };
-        let (parts, body) = answer.into_parts();
+        match &answer {
+            Ok(answer) => call.answered(answer.status().as_u16()),
+            Err(_) => call.failed(),
+        }
+        let (parts, body) = answer?.into_parts();
         Ok(Stream {
             status: parts.status.as_u16(),
             headers: Headers(parts.headers),
             body,
+            call,
         })
     }
 

@@ -6,7 +6,8 @@
 //! within one deadline. [`Hub`] brings models from a hub into the cache that other programs share, and finds them
 //! there.
 //!
-//! With the feature `otel` it also carries spans to a collector (`Telemetry`).
+//! With the feature `otel` it also carries spans to a collector (`Telemetry`), and tells servers for which request they
+//! are asked (`traceparent`).
 //!
 //! [`Scalar`] asks reward models that give a number to a response, which are measured beside judges.
 //!
@@ -16,6 +17,7 @@
 
 mod address;
 mod bucket;
+mod calls;
 mod dates;
 mod distribution;
 mod endpoint;

@@ -13,6 +13,7 @@ use rewardanything_core::{Completion, Generate, GenerateError, GenerateJob, Inte
 use crate::RemoteError;
 use crate::address::Address;
 use crate::bucket::{Bucket, Limits};
+use crate::calls;
 use crate::endpoint::{Constraint, Endpoint, Outcome};
 use crate::health::{Choice, Circuit, Health};
 use crate::http::Http;
@@ -434,13 +435,16 @@ impl Generate for Pool {
         let next = AtomicUsize::new(0);
         let answers: Vec<Mutex<Option<Result<Completion, GenerateError>>>> =
             jobs.iter().map(|_| Mutex::new(None)).collect();
+        // Its threads ask for whom this one does.
+        let here = calls::here();
         thread::scope(|scope| {
             for _ in 0..self.settings.concurrency.clamp(1, jobs.len().max(1)) {
                 scope.spawn(|| {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(job) = jobs.get(index) else { break };
-                        *lock(&answers[index]) = Some(self.answer(job, interest));
+                        let answer = here.within(|| self.answer(job, interest));
+                        *lock(&answers[index]) = Some(answer);
                     }
                 });
             }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::RemoteError;
 use crate::address::Address;
+use crate::calls;
 use crate::dates;
 use crate::endpoint::Endpoint;
 use crate::http::Http;
@@ -128,13 +129,15 @@ impl Scalar {
         let next = AtomicUsize::new(0);
         let answers: Vec<Mutex<Option<Result<ScalarReply, GenerateError>>>> =
             inputs.iter().map(|_| Mutex::new(None)).collect();
+        // Its threads ask for whom this one does.
+        let here = calls::here();
         thread::scope(|scope| {
             for _ in 0..self.settings.concurrency.clamp(1, inputs.len().max(1)) {
                 scope.spawn(|| {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(input) = inputs.get(index) else { break };
-                        let answer = self.one(index, input);
+                        let answer = here.within(|| self.one(index, input));
                         *answers[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                     }
                 });

@@ -19,7 +19,7 @@ use crate::gather::{Gather, GroupSettings};
 use crate::jobs::owner::Owners;
 use crate::jobs::{self, JobSettings, Jobs};
 use crate::judging::{Judging, Limits, Setup};
-use crate::metrics::{Gauges, Metrics, Remembered};
+use crate::metrics::{Gauges, Held, Metrics, Remembered};
 use crate::rates::Rates;
 use crate::store::Store;
 use crate::watch::{self, Log};
@@ -190,6 +190,18 @@ impl App {
             }
         });
         let mut extra = remembered.map(|remembered| remembered.text()).unwrap_or_default();
+        let (groups, group_calls) = self.gather.held();
+        let held = Held {
+            groups,
+            group_calls,
+            job_tasks: self.jobs.watched(),
+            store_changes: self.jobs.store.waiting(),
+            replies: self.cache.as_deref().map_or(0, Cache::pending),
+            tasks: tokio::runtime::Handle::try_current()
+                .map_or(0, |runtime| runtime.metrics().num_alive_tasks()),
+            page_bytes: self.jobs.store.pages_in_memory(),
+        };
+        extra += &held.text();
         extra += &(self.host.extra)();
         self.metrics.text(now, &extra)
     }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::judging::WhenFull;
+use crate::spans;
 
 /// The most samples of a call.
 const MOST_SAMPLES: usize = 64;
@@ -231,7 +232,8 @@ async fn written(
 ) -> Result<Vec<Result<Completion, GenerateError>>, Fault> {
     let waiter = Waiter::default();
     let interest = waiter.interest();
-    let task = tokio::task::spawn_blocking(move || policy.generate_for(&jobs, &interest));
+    let aside = spans::here("best-of").aside();
+    let task = tokio::task::spawn_blocking(move || aside.run(|| policy.generate_for(&jobs, &interest)));
     let written = task.await;
     drop(waiter);
     written.map_err(|_| {

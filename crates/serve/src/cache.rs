@@ -70,6 +70,11 @@ impl Cache {
         self.store.read(verdicts::size).unwrap_or_default()
     }
 
+    /// Batches of replies on their way to the store.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn count(&self, hit: bool) {
         let counter = if hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);

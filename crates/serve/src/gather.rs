@@ -109,6 +109,12 @@ impl Gather {
         self.state().assembler.unfinished()
     }
 
+    /// Groups that are remembered, judged or not, and calls that wait for one.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.assembler.remembered(), state.waiting.len())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -225,11 +225,12 @@ impl Judging {
         self.metrics.stage(Stage::Queue, arrived.elapsed());
         let began = Instant::now();
         let judge = spans::stage("judge");
+        let aside = judge.aside();
         // Dropped with this future, it tells those who work that nobody waits.
         let waiter = Waiter::default();
         let interest = waiter.interest();
         let task = tokio::task::spawn_blocking(move || {
-            let done = work(&interest);
+            let done = aside.run(|| work(&interest));
             // Given back here, so that the place stays taken for as long as there is work, whoever waits for it.
             drop(slot);
             done

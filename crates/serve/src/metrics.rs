@@ -126,6 +126,51 @@ pub struct Gauges {
     pub jobs: usize,
 }
 
+/// What the server holds in memory, whatever has a size of its own: each goes back to little once nobody asks for
+/// anything, and one that does not is a leak.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    /// Groups, judged ones that callers may come back for included.
+    pub(crate) groups: usize,
+    /// Calls that wait for their group.
+    pub(crate) group_calls: usize,
+    /// Tasks of jobs, ended ones that were not swept yet included.
+    pub(crate) job_tasks: usize,
+    /// Changes that wait for the store's next commit.
+    pub(crate) store_changes: usize,
+    /// Batches of replies on their way into the cache.
+    pub(crate) replies: usize,
+    /// Tasks of the runtime: two for each connection, and those above.
+    pub(crate) tasks: usize,
+    /// What of the store's file is in memory.
+    pub(crate) page_bytes: usize,
+}
+
+impl Held {
+    /// Its lines.
+    pub(crate) fn text(&self) -> String {
+        let name = "rewardanything_held";
+        let mut out = format!("# HELP {name} Things in memory, by what they are.\n# TYPE {name} gauge\n");
+        for (what, count) in [
+            ("groups", self.groups),
+            ("group_calls", self.group_calls),
+            ("job_tasks", self.job_tasks),
+            ("store_changes", self.store_changes),
+            ("replies", self.replies),
+            ("tasks", self.tasks),
+        ] {
+            line(&mut out, &format!("{name}{{what=\"{what}\"}}"), count);
+        }
+        let name = "rewardanything_store_page_bytes";
+        let _ = write!(
+            out,
+            "# HELP {name} What of the store's file is in memory.\n# TYPE {name} gauge\n{name} {}\n",
+            self.page_bytes
+        );
+        out
+    }
+}
+
 impl Metrics {
     /// Adds the time of one stage.
     pub fn stage(&self, stage: Stage, spent: Duration) {

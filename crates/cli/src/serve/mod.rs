@@ -41,9 +41,11 @@ const LOCAL_SLOTS: usize = 64;
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8000;
 
-/// The allocator's own variable: whether it may use large pages.
+/// The allocator's own variables, and what they are for a server before other servers: no large pages, and what is free goes
+/// back to the system at once.
 #[cfg(target_os = "linux")]
-const PAGES: &str = "MIMALLOC_ALLOW_THP";
+const ALLOCATOR: [(&str, &str); 2] = [("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
+
 /// Told of the address once the server listens there.
 pub(crate) type Tell = fn(&str);
 
@@ -54,7 +56,7 @@ pub(crate) type Tell = fn(&str);
 pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
     let (args, notes) = config::applied(args)?;
     if args.model.model.contains("://") {
-        begin_with_small_pages();
+        begin_for_many_threads();
     }
     for note in notes {
         eprintln!("note: {note}");
@@ -152,14 +154,19 @@ pub(crate) fn run(args: ServeArgs, tell: Option<Tell>) -> Result<Outcome> {
     Ok(Outcome::of(drained))
 }
 
-/// Begins anew where the allocator may use large pages, which it settles when a process begins: with them each of a
-/// thousand waiting threads takes megabytes to keep a few kilobytes, and most of the time goes into clearing them. A model
-/// in the process has few threads and large arrays, and does better with large pages.
-fn begin_with_small_pages() {
+/// Begins anew with settings of the allocator that suit a server of many threads, as it reads them when a process begins.
+/// With large pages each of a thousand waiting threads takes megabytes to keep a few kilobytes, and most of the time goes
+/// into clearing them; what a thread has given back stays its own for as long as the allocator waits before it passes it on.
+/// A model in the process has few threads and large arrays, and does better as it is. What somebody has set stays.
+fn begin_for_many_threads() {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt as _;
-        if hub::variable(PAGES).is_some() {
+        let unset = ALLOCATOR
+            .into_iter()
+            .filter(|(name, _)| hub::variable(name).is_none());
+        let unset: Vec<(&str, &str)> = unset.collect();
+        if unset.is_empty() {
             return;
         }
         let Ok(program) = std::env::current_exe() else {
@@ -171,7 +178,7 @@ fn begin_with_small_pages() {
             again.arg0(name);
         }
         // It comes back only where it failed, and then the server is larger than it need be.
-        let _ = again.args(words).env(PAGES, "0").exec();
+        let _ = again.args(words).envs(unset).exec();
     }
 }
 

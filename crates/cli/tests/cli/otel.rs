@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::serve::Serving;
-use crate::server::{Response, Server};
+use crate::server::{Request, Response, Server, says};
 
 /// A field of a message: a number, or bytes.
 #[derive(Debug, Clone, Copy)]
@@ -151,13 +152,13 @@ fn collector() -> (Server, Arc<Mutex<Vec<Span>>>) {
     (server, kept)
 }
 
+const VERDICT: &str = "<think>\nx\n</think>\n\n{\"scores\": {\"model-1\": 2, \"model-2\": 4}, \"best-to-worst\": [\"model-2\", \"model-1\"]}";
+
 fn judge() -> Server {
-    Server::chat(
-        "<think>\nx\n</think>\n\n{\"scores\": {\"model-1\": 2, \"model-2\": 4}, \"best-to-worst\": [\"model-2\", \"model-1\"]}",
-    )
+    Server::chat(VERDICT)
 }
 
-fn start(judge: &Server, endpoint: &str) -> Serving {
+fn start(judge: &Server, endpoint: &str, more: &[&str]) -> Serving {
     let model = format!("http://127.0.0.1:{}", judge.port);
     let environment = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
@@ -165,7 +166,8 @@ fn start(judge: &Server, endpoint: &str) -> Serving {
         ("OTEL_SERVICE_NAME", "a judge of ours"),
         ("OTEL_BSP_SCHEDULE_DELAY", "50"),
     ];
-    let args = ["--port", "0", "--log", "off", "--model", &model];
+    let mut args = vec!["--port", "0", "--log", "off", "--model", &model];
+    args.extend(more);
     Serving::by("serve", &args, &environment)
 }
 
@@ -202,6 +204,29 @@ fn waited_for(kept: &Mutex<Vec<Span>>, name: &str, count: usize) -> Vec<Span> {
     }
 }
 
+/// Holds a call's header against the spans: it names one of a call, beneath a judge's, or says that nothing is sampled.
+fn assert_call(spans: &[Span], header: &str, unsampled: &str) {
+    let parts: Vec<&str> = header.split('-').collect();
+    let ["00", trace, id, flags] = parts[..] else {
+        panic!("no traceparent: {header}")
+    };
+    let call = spans.iter().find(|span| span.id == id);
+    if flags == "00" {
+        assert!(call.is_none() && trace == unsampled, "{header}: {call:?}");
+        return;
+    }
+    let call = call.unwrap_or_else(|| panic!("{header} is nobody's in {spans:#?}"));
+    let client = 3;
+    assert_eq!((call.trace.as_str(), call.kind, flags), (trace, client, "01"));
+    assert_eq!(call.name, "POST /v1/chat/completions");
+    assert_eq!(call.attributes["http.response.status_code"], "200");
+    assert_eq!(call.attributes["server.address"], "127.0.0.1");
+    let judge = spans.iter().find(|span| span.id == call.parent);
+    let judge = judge.unwrap_or_else(|| panic!("{call:?} is beneath nothing"));
+    assert_eq!((judge.name.as_str(), &judge.trace), ("judge", &call.trace));
+    assert!(beneath(spans, judge).contains(&call.name));
+}
+
 /// The children of a span by their names, each within its time.
 fn beneath(spans: &[Span], parent: &Span) -> Vec<String> {
     let children = spans.iter().filter(|span| span.parent == parent.id);
@@ -222,7 +247,7 @@ fn beneath(spans: &[Span], parent: &Span) -> Vec<String> {
 #[test]
 fn a_collector_gets_requests_and_their_stages() {
     let (judge, (collector, kept)) = (judge(), collector());
-    let serving = start(&judge, &format!("http://127.0.0.1:{}", collector.port));
+    let serving = start(&judge, &format!("http://127.0.0.1:{}", collector.port), &[]);
     let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let header = format!("traceparent: 00-{trace}-{caller}-01\r\nx-request-id: mine\r\n");
     post(&serving.address, "/v1/judge?token=secret", &header, &item(0));
@@ -267,6 +292,24 @@ fn a_collector_gets_requests_and_their_stages() {
     assert_eq!(attribute("http.response.status_code"), "200");
     assert_eq!(attribute("rewardanything.request_id"), "mine");
     assert_eq!(beneath(&spans, one), ["judge", "queue"]);
+    // The judge's server was told for which request it is asked: one, a batch of three, the one that is not sampled, a
+    // group, and two items of a job.
+    let told = judge.chats();
+    assert_eq!(told.len(), 1 + 3 + 1 + 1 + 2);
+    for request in &told {
+        assert_call(&spans, &request.headers["traceparent"], trace);
+    }
+    let of_caller = |flags: &str| {
+        let ours = |request: &&Request| {
+            let header = &request.headers["traceparent"];
+            header.contains(trace) && header.ends_with(flags)
+        };
+        told.iter().filter(ours).count()
+    };
+    assert_eq!((of_caller("-01"), of_caller("-00")), (1, 1));
+    let asked_at_the_start = &judge.seen()[0];
+    assert_eq!(asked_at_the_start.path, "/v1/models");
+    assert!(!asked_at_the_start.headers.contains_key("traceparent"));
 
     let [batch] = named("POST /v1/judge/batch")[..] else {
         panic!("one: {spans:#?}")
@@ -301,13 +344,55 @@ fn a_collector_gets_requests_and_their_stages() {
     }
 }
 
+/// Several orders of one request are asked about on threads of their own, and a failed call is repeated: all of them are
+/// calls of that request.
+#[test]
+fn every_call_of_a_request_is_told_whose_it_is() {
+    let (chats, failed) = (AtomicUsize::new(0), 2);
+    let judge = Server::new(move |request| match request.path.as_str() {
+        "/v1/models" => Response::json(200, &json!({ "data": [{ "id": "m" }] })),
+        _ if chats.fetch_add(1, Ordering::SeqCst) < failed => Response::new(429, Vec::new()),
+        _ => says(VERDICT),
+    });
+    let (collector, kept) = collector();
+    let endpoint = format!("http://127.0.0.1:{}", collector.port);
+    let serving = start(&judge, &endpoint, &["--permutations", "2"]);
+    let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let header = format!("traceparent: 00-{trace}-{caller}-01\r\ntracestate: vendor=7\r\n");
+    post(&serving.address, "/v1/judge", &header, &item(0));
+    let spans = waited_for(&kept, "POST /v1/judge", 1);
+    let calls = judge.chats();
+    assert_eq!(calls.len(), 2 + failed);
+    for call in &calls {
+        assert_eq!(call.headers["tracestate"], "vendor=7");
+        let header = &call.headers["traceparent"];
+        let id = header.split('-').nth(2).expect("a traceparent");
+        assert!(header.contains(trace), "{header}");
+        let [span] = spans.iter().filter(|span| span.id == id).collect::<Vec<_>>()[..] else {
+            panic!("{header} is nobody's in {spans:#?}")
+        };
+        let judge = spans.iter().find(|judge| judge.id == span.parent);
+        assert_eq!(judge.map(|judge| judge.name.as_str()), Some("judge"));
+    }
+    let statuses = |status: &str| {
+        let calls = spans
+            .iter()
+            .filter(|span| span.name == "POST /v1/chat/completions");
+        calls
+            .filter(|call| call.attributes["http.response.status_code"] == status)
+            .count()
+    };
+    assert_eq!((statuses("429"), statuses("200")), (failed, 2));
+    assert_eq!(serving.end().0, 0);
+}
+
 #[test]
 fn a_collector_that_is_not_there_holds_up_nobody() {
     let judge = judge();
     let nowhere = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", nowhere.local_addr().expect("bound"));
     drop(nowhere);
-    let serving = start(&judge, &endpoint);
+    let serving = start(&judge, &endpoint, &[]);
     for id in 0..3 {
         post(&serving.address, "/v1/judge", "", &item(id));
     }

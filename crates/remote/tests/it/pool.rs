@@ -496,3 +496,31 @@ fn a_reply_that_was_cut_says_so() {
         (FinishReason::Length, "{\"sco")
     );
 }
+
+/// With many connections each has small buffers; what passes through them may be of any length, and headers as long as
+/// servers send them.
+#[test]
+fn long_prompts_replies_and_headers_pass_through_any_buffers() {
+    let server = Server::new(|request| says(&request.text()).header("x-long", "h".repeat(7_500)));
+    for concurrency in [1, 64] {
+        let pool = pool(
+            &[&server],
+            Settings {
+                concurrency,
+                ..settings()
+            },
+        );
+        let texts: Vec<String> = [1, 10_239, 10_240, 10_241, 1_000_000]
+            .map(|length| {
+                (0..length)
+                    .map(|place| char::from(b'a' + (place % 23) as u8))
+                    .collect()
+            })
+            .to_vec();
+        let jobs: Vec<_> = texts.iter().map(|text| job(text, false)).collect();
+        for (text, answer) in texts.iter().zip(pool.generate(&jobs)) {
+            let answer = answer.expect("a reply").text;
+            assert!(answer == *text, "{} of {} bytes", answer.len(), text.len());
+        }
+    }
+}

@@ -78,12 +78,19 @@ pub(crate) struct Load<'a> {
     pub(crate) end: Instant,
     /// In every prompt, so that what an earlier run asked is not asked again.
     pub(crate) salt: u64,
+    /// How many times as many callers die as usually.
+    pub(crate) deaths: u64,
     pub(crate) counts: &'a Counts,
 }
 
 impl Load<'_> {
     pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.end
+    }
+
+    /// Whether a caller dies now, of whom usually one in so many does.
+    pub(crate) fn dies(&self, one_in: u64, random: &mut Random) -> bool {
+        random.below(one_in.max(2 * self.deaths)) < self.deaths
     }
 
     /// The life of one caller.
@@ -122,7 +129,7 @@ impl Load<'_> {
                 ("/v1/judge", lines.collect::<String>())
             };
             stream.get_mut().write_all(&post(self.address, path, &body))?;
-            if random.once_in(10) {
+            if self.dies(10, random) {
                 thread::sleep(Duration::from_millis(random.below(30)));
                 add(&self.counts.deaths, 1);
                 return Ok(());

@@ -31,7 +31,7 @@ pub(crate) fn live(load: &Load<'_>, (caller, mut turn): (u64, u64), random: &mut
         let mut dead = Vec::new();
         for (index, stream) in (0..).zip(&mut streams) {
             stream.get_mut().write_all(&request(index))?;
-            if !random.once_in(12) {
+            if !load.dies(12, random) {
                 continue;
             }
             // It dies, and half of the time somebody takes its place.

@@ -23,7 +23,7 @@ pub(crate) fn live(load: &Load<'_>, (caller, turn): (u64, u64), random: &mut Ran
     let body = format!("{{\"items\": [{}], \"key\": \"{key}\"}}", lines.join(", "));
     let hand_in = post(load.address, "/v1/jobs", &body);
     // Whoever dies before he knows that the job was taken hands it in again; it is the same one.
-    while random.once_in(4) {
+    while load.dies(4, random) {
         load.connect()?.get_mut().write_all(&hand_in)?;
         add(&load.counts.deaths, 1);
         thread::sleep(Duration::from_millis(random.below(20)));
@@ -42,7 +42,7 @@ pub(crate) fn live(load: &Load<'_>, (caller, turn): (u64, u64), random: &mut Ran
     let wait = request("GET", load.address, &format!("{path}?wait=30"), "");
     let began = Instant::now();
     loop {
-        if random.once_in(4) {
+        if load.dies(4, random) {
             load.connect()?.get_mut().write_all(&wait)?;
             add(&load.counts.deaths, 1);
             continue;

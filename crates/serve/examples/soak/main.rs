@@ -2,23 +2,27 @@
 //! and memory stays as it is. Linux only: memory is read from /proc.
 //!
 //! ```text
-//! soak PROGRAM FOLDER [--minutes 60] [--callers 64]
+//! soak PROGRAM FOLDER [--minutes 60] [--callers 64] [--deaths 1] [-- FLAGS OF THE SERVER]
 //! ```
 //!
 //! PROGRAM is the `rewardanything` to try; it serves with a store in FOLDER before four chat endpoints of this process that
 //! fail at random. Of eight callers five send single items and batches, two send groups sample by sample, and one hands in
 //! jobs; each sends the next when the last is answered. Every response says what it is worth, the endpoints read that, and
 //! every answer is held against it: one that belongs to somebody else, or stands in another's place, is seen. Callers die
-//! before their answers, and some come back for them.
+//! before their answers, and some come back for them; `--deaths 3` makes it three times as many.
 //!
 //! Each minute is a line in FOLDER/minutes.jsonl. Where there are lines already the soak goes on after them, over the
-//! same store, until there are so many. The exit code is 1 where anything was wrong in any of them.
+//! same store, until there are so many. The exit code is 1 where anything was wrong in any of them, where the server still
+//! holds something when nobody has asked for long, and where it is not shown that memory is flat: of a straight line
+//! through the minutes of the second half, the upper end of the slope's interval is to stay below 5% an hour.
+//! The example `counted` is a PROGRAM that also says what it holds of what the system counts.
 
 mod backend;
 mod callers;
 mod groups;
 mod jobs;
 mod minutes;
+mod trend;
 #[path = "../wire/mod.rs"]
 mod wire;
 
@@ -31,7 +35,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use callers::{Counts, Load};
-use minutes::Log;
+use minutes::{Log, Seen, held, metric};
 use wire::{Result, read, request};
 
 /// Chat endpoints behind the server.
@@ -39,26 +43,45 @@ const BACKENDS: u64 = 4;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut arguments = arguments.iter().map(String::as_str);
-    let (Some(program), Some(folder)) = (arguments.next(), arguments.next()) else {
-        return Err("expected: PROGRAM FOLDER [--minutes N] [--callers N]".into());
+    let mut words = arguments.iter().map(String::as_str);
+    let (Some(program), Some(folder)) = (words.next(), words.next()) else {
+        return Err("expected: PROGRAM FOLDER [--minutes N] [--callers N] [--deaths N] [-- FLAGS]".into());
     };
-    let (mut minutes, mut callers) = (60, 64);
-    while let Some(flag) = arguments.next() {
-        let value = arguments
-            .next()
-            .ok_or_else(|| format!("{flag}: expected a number"))?;
+    let (mut minutes, mut callers, mut deaths) = (60, 64, 1);
+    let mut flags = Vec::new();
+    while let Some(flag) = words.next() {
+        if flag == "--" {
+            flags.extend(&mut words);
+            break;
+        }
+        let value = words.next().ok_or_else(|| format!("{flag}: expected a number"))?;
         match flag {
             "--minutes" => minutes = value.parse()?,
             "--callers" => callers = value.parse()?,
-            _ => return Err(format!("{flag}: expected --minutes or --callers").into()),
+            "--deaths" => deaths = value.parse()?,
+            _ => return Err(format!("{flag}: expected --minutes, --callers or --deaths").into()),
         }
     }
     let folder = Path::new(folder);
     std::fs::create_dir_all(folder)?;
     let log = Log::open(&folder.join("minutes.jsonl"))?;
     let left = minutes_left(minutes, log.minutes())?;
-    soak(program, (folder, log), (left, callers))
+    let plan = Plan {
+        minutes: left,
+        callers,
+        deaths,
+        flags,
+    };
+    soak(program, (folder, log), &plan)
+}
+
+/// How much is done to the server.
+struct Plan<'a> {
+    minutes: u64,
+    callers: u64,
+    deaths: u64,
+    /// Of the server, after those that it has anyway.
+    flags: Vec<&'a str>,
 }
 
 fn minutes_left(minutes: u64, done: u64) -> Result<u64> {
@@ -68,7 +91,7 @@ fn minutes_left(minutes: u64, done: u64) -> Result<u64> {
         .ok_or_else(|| format!("{done} minutes are done already").into())
 }
 
-fn soak(program: &str, (folder, mut log): (&Path, Log), (minutes, callers): (u64, u64)) -> Result<()> {
+fn soak(program: &str, (folder, mut log): (&Path, Log), plan: &Plan<'_>) -> Result<()> {
     let mut backends = Vec::new();
     for number in 0..BACKENDS {
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -76,51 +99,79 @@ fn soak(program: &str, (folder, mut log): (&Path, Log), (minutes, callers): (u64
         thread::spawn(move || backend::serve(&listener, number));
     }
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let mut server = Server::start(program, folder, (&address, &backends.join(",")))?;
+    let mut server = Server::start(program, folder, (&address, &backends.join(",")), &plan.flags)?;
     let counts = Counts::default();
     // Items of an earlier run are in the store, and those of this one are not to be taken for them.
     let load = Load {
         address: &address,
-        end: Instant::now() + Duration::from_secs(60 * minutes),
+        end: Instant::now() + Duration::from_secs(60 * plan.minutes),
         salt: log.minutes(),
+        deaths: plan.deaths,
         counts: &counts,
     };
     let watched = thread::scope(|scope| -> Result<()> {
-        for caller in 0..callers {
+        for caller in 0..plan.callers {
             thread::Builder::new()
                 .stack_size(256 << 10)
                 .spawn_scoped(scope, move || load.call(caller))?;
         }
         let began = Instant::now();
-        for minute in 1..=minutes {
+        for minute in 1..=plan.minutes {
             let due = began + Duration::from_secs(60 * minute);
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            log.minute(server.0.id(), &counts)?;
+            let metrics = get(&address, "/metrics")?;
+            let seen = Seen {
+                pid: server.0.id(),
+                metrics: &metrics,
+                store: &folder.join("store"),
+            };
+            log.minute(&seen, &counts)?;
         }
         Ok(())
     });
     watched?;
-    // Every caller of jobs has fetched and forgotten its own.
-    let jobs = get(&address, "/v1/jobs")?;
-    let metrics = get(&address, "/metrics")?;
-    let gauge = |name: &str| {
-        let line = metrics.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.rsplit(' ').next())
-            .unwrap_or("?")
-            .to_owned()
-    };
-    println!(
-        "left over: {} jobs, {} groups, {} waiting",
-        jobs.matches("\"id\":").count(),
-        gauge("rewardanything_groups "),
-        gauge("rewardanything_queue_depth ")
-    );
+    let settled = settle(&address);
     server.0.kill()?;
     server.0.wait()?;
-    if jobs.contains("\"id\":") {
-        return Err("jobs were left over".into());
+    // What was seen is said in any case.
+    let summed = log.sum_up();
+    settled.and(summed)
+}
+
+/// Waits until the server holds nothing any more of what callers asked for: every group is judged and forgotten, every
+/// job was fetched and forgotten, nothing waits.
+///
+/// # Errors
+/// It holds something when nobody has asked for two minutes.
+fn settle(address: &str) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let metrics = get(address, "/metrics")?;
+        let jobs = get(address, "/v1/jobs")?.matches("\"id\":").count() as f64;
+        let of = |what: &'static str| (what, held(&metrics, what).unwrap_or(f64::NAN));
+        let waiting = metric(&metrics, "rewardanything_queue_depth").unwrap_or(f64::NAN);
+        let left = [
+            ("jobs", jobs),
+            ("waiting", waiting),
+            of("groups"),
+            of("group_calls"),
+            of("job_tasks"),
+            of("store_changes"),
+            of("replies"),
+        ];
+        if left.iter().all(|(_, count)| *count == 0.0) {
+            let tasks = held(&metrics, "tasks").unwrap_or(f64::NAN);
+            println!(
+                "nothing was left {:.0} s after the last call, but {tasks} tasks of the server's own",
+                began.elapsed().as_secs_f64()
+            );
+            return Ok(());
+        }
+        if began.elapsed() > Duration::from_secs(120) {
+            return Err(format!("left over: {left:?}").into());
+        }
+        thread::sleep(Duration::from_secs(2));
     }
-    log.sum_up()
 }
 
 /// What is at a path.
@@ -135,7 +186,12 @@ fn get(address: &str, path: &str) -> Result<String> {
 struct Server(Child);
 
 impl Server {
-    fn start(program: &str, folder: &Path, (address, backends): (&str, &str)) -> Result<Self> {
+    fn start(
+        program: &str,
+        folder: &Path,
+        (address, backends): (&str, &str),
+        flags: &[&str],
+    ) -> Result<Self> {
         let (host, port) = address.split_once(':').ok_or("an address has a port")?;
         let store = folder.join("store");
         let mut server = Self(
@@ -153,6 +209,7 @@ impl Server {
                 ])
                 .args(["--group-wait", "5", "--store"])
                 .arg(store)
+                .args(flags)
                 .stdin(Stdio::null())
                 .stderr(File::create(folder.join("server.log"))?)
                 .spawn()?,

@@ -8,7 +8,24 @@ use std::sync::atomic::Ordering;
 use serde_json::{Map, Value, json};
 
 use crate::callers::Counts;
+use crate::trend::{Finding, Trend};
 use crate::wire::Result;
+
+/// Memory is flat where it grows by less than this share of itself in an hour, with 95% certainty.
+const FLAT: f64 = 0.05;
+
+/// Minutes of which it can be told; of fewer nothing is said.
+const ENOUGH: usize = 15;
+
+/// What the server says of itself that has a size.
+const HELD: [&str; 6] = [
+    "groups",
+    "group_calls",
+    "job_tasks",
+    "store_changes",
+    "replies",
+    "tasks",
+];
 
 /// The lines so far. Counts are of the run of the program that wrote them, so they begin anew where one was cut.
 pub(crate) struct Log {
@@ -40,7 +57,8 @@ impl Log {
     }
 
     /// Writes down the minute that is over.
-    pub(crate) fn minute(&mut self, pid: u32, counts: &Counts) -> Result<()> {
+    pub(crate) fn minute(&mut self, server: &Seen<'_>, counts: &Counts) -> Result<()> {
+        let Seen { pid, metrics, store } = *server;
         let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         let line = json!({
             "minute": self.minutes() + 1,
@@ -59,7 +77,14 @@ impl Log {
             "wrong": of(&counts.wrong),
             "lost": of(&counts.lost),
         });
-        let Value::Object(line) = line else { return Ok(()) };
+        let Value::Object(mut line) = line else {
+            return Ok(());
+        };
+        line.insert(
+            "store_kib".to_owned(),
+            json!(std::fs::metadata(store)?.len() >> 10),
+        );
+        line.extend(sizes(metrics));
         let text = serde_json::to_string(&line)?;
         println!("{text}");
         self.file.write_all((text + "\n").as_bytes())?;
@@ -70,7 +95,7 @@ impl Log {
     /// Says what all minutes came to.
     ///
     /// # Errors
-    /// Something was wrong or lost in one of them.
+    /// Something was wrong or lost in one of them, or memory is not shown to be flat.
     pub(crate) fn sum_up(&self) -> Result<()> {
         // The last line of each run holds all of it.
         let last = |line: &Map<String, Value>, next: Option<&Map<String, Value>>| {
@@ -97,44 +122,129 @@ impl Log {
             sum("wrong"),
             sum("lost")
         );
+        let mut flat = true;
+        for (what, name) in [
+            ("memory, as the system counts it", "resident_kib"),
+            ("of it what the program holds", "allocated_kib"),
+            ("of that pages of the store", "pages_kib"),
+        ] {
+            let found = self.memory(what, name);
+            // The others are part of this one, and shown for whoever looks for the reason.
+            flat &= name != "resident_kib" || found != Some(false);
+        }
+        match (sum("wrong") + sum("lost"), flat) {
+            (0, true) => Ok(()),
+            (0, false) => Err("memory is not shown to be flat".into()),
+            (wrong, _) => Err(format!("{wrong} were lost or out of place").into()),
+        }
+    }
+
+    /// Says how memory went, and whether it is flat; `None` where there is nothing to tell it from.
+    fn memory(&self, what: &str, name: &str) -> Option<bool> {
         let sizes: Vec<f64> = self
             .lines
             .iter()
-            .map(|line| number(line, "resident_kib") as f64 / 1_024.0)
+            .filter(|line| line.contains_key(name))
+            .map(|line| number(line, name) as f64 / 1_024.0)
             .collect();
+        let first = *sizes.first()?;
         let at = |share: usize| sizes[(sizes.len() * share / 100).min(sizes.len() - 1)];
         println!(
-            "memory in MiB: {:.0} after the first minute, {:.0} at a quarter, {:.0} at half time, {:.0} at three quarters, {:.0} \
-             at the end, {:.0} at most; {:+.2} a minute in the second half",
-            sizes[0],
+            "{what}, in MiB: {first:.0} after the first minute, {:.0} at a quarter, {:.0} at half time, {:.0} at three \
+             quarters, {:.0} at the end, {:.0} at most",
             at(25),
             at(50),
             at(75),
             at(100),
-            sizes.iter().copied().fold(0.0, f64::max),
-            slope(&sizes[sizes.len() / 2..])
+            sizes.iter().copied().fold(0.0, f64::max)
         );
-        match sum("wrong") + sum("lost") {
-            0 => Ok(()),
-            wrong => Err(format!("{wrong} were lost or out of place").into()),
-        }
+        let half = &sizes[sizes.len() / 2..];
+        let Some(trend) = Trend::of(half).filter(|_| half.len() >= ENOUGH) else {
+            println!("  too short a time to tell whether it is flat");
+            return None;
+        };
+        let level = half.iter().sum::<f64>() / half.len() as f64;
+        let allowed = FLAT * level / 60.0;
+        let finding = trend.finding(allowed);
+        println!(
+            "  second half: {:+.1} MiB an hour ({:+.1} to {:+.1}, 95%), which is {:+.1}% ({:+.1}% to {:+.1}%): {}",
+            60.0 * trend.slope,
+            60.0 * trend.low,
+            60.0 * trend.high,
+            6_000.0 * trend.slope / level,
+            6_000.0 * trend.low / level,
+            6_000.0 * trend.high / level,
+            match finding {
+                Finding::Flat => "flat",
+                Finding::Unsure => "not shown to be flat",
+                Finding::Rises => "it grows",
+            }
+        );
+        Some(finding == Finding::Flat)
     }
 }
 
-/// The slope of the straight line that fits best.
-fn slope(values: &[f64]) -> f64 {
-    let mean = |values: &mut dyn Iterator<Item = f64>, count: usize| values.sum::<f64>() / count as f64;
-    let count = values.len();
-    let centre = (count as f64 - 1.0) / 2.0;
-    let level = mean(&mut values.iter().copied(), count);
-    let away = |place: usize| place as f64 - centre;
-    let rise = values
-        .iter()
-        .enumerate()
-        .map(|(place, value)| away(place) * (value - level));
-    let run = (0..count).map(|place| away(place).powi(2));
-    let (rise, run) = (rise.sum::<f64>(), run.sum::<f64>());
-    if run > 0.0 { rise / run } else { 0.0 }
+/// Where the server can be looked at.
+pub(crate) struct Seen<'a> {
+    pub(crate) pid: u32,
+    /// What it answers at /metrics.
+    pub(crate) metrics: &'a str,
+    /// The file of its store.
+    pub(crate) store: &'a Path,
+}
+
+/// The sum of a family of the metrics; `None` where there is none of that name.
+pub(crate) fn metric(metrics: &str, name: &str) -> Option<f64> {
+    let mut values = values(metrics, name).map(|(_, value)| value).peekable();
+    values.peek()?;
+    Some(values.sum())
+}
+
+/// The labels of a family, as they stand, and its values.
+fn values<'a>(metrics: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    metrics.lines().filter_map(move |line| {
+        let (labels, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
+        // Another name may begin as this one does.
+        let whole = labels.is_empty() || labels.starts_with('{');
+        whole.then_some(())?;
+        Some((labels, value.parse().ok()?))
+    })
+}
+
+/// How many things of a kind the server holds.
+pub(crate) fn held(metrics: &str, what: &str) -> Option<f64> {
+    metric(metrics, &format!("rewardanything_held{{what=\"{what}\"}}"))
+}
+
+/// What the metrics say of memory, as fields of a line.
+fn sizes(metrics: &str) -> Map<String, Value> {
+    let mut found = Map::new();
+    let mut kib = |name: &str, metric: Option<f64>| {
+        if let Some(bytes) = metric {
+            found.insert(name.to_owned(), json!((bytes / 1_024.0) as u64));
+        }
+    };
+    kib("pages_kib", metric(metrics, "rewardanything_store_page_bytes"));
+    kib("cached_kib", metric(metrics, "rewardanything_cache_bytes"));
+    let allocated = "rewardanything_allocated_bytes";
+    let bytes = metric(metrics, allocated);
+    kib("allocated_kib", bytes);
+    if bytes.is_some() {
+        let by_size: Map<String, Value> = values(metrics, allocated)
+            .filter(|(_, bytes)| *bytes >= 65_536.0)
+            .map(|(labels, bytes)| {
+                let digits: String = labels.chars().filter(char::is_ascii_digit).collect();
+                (digits, json!((bytes / 1_024.0) as u64))
+            })
+            .collect();
+        found.insert("allocated_kib_by_size".to_owned(), Value::Object(by_size));
+    }
+    let counts = HELD.iter().filter_map(|what| {
+        let count = held(metrics, what)?;
+        Some(((*what).to_owned(), json!(count as u64)))
+    });
+    found.insert("held".to_owned(), Value::Object(counts.collect()));
+    found
 }
 
 fn number(line: &Map<String, Value>, name: &str) -> u64 {

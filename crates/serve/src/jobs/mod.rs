@@ -96,6 +96,13 @@ impl Jobs {
         jobs.iter().filter(|(_, job)| job.state == State::Running).count()
     }
 
+    /// Tasks that work on jobs.
+    pub(crate) fn watched(&self) -> usize {
+        let mut tasks = self.tasks();
+        tasks.retain(|_, task| !task.is_finished());
+        tasks.len()
+    }
+
     fn tasks(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,6 +9,7 @@
 //!   ├─ assemble                 a sample waits for its siblings' verdict
 //!   ├─ queue                    until the judge takes it
 //!   └─ judge                    from there to the verdict
+//!        └─ POST /v1/chat/…     each call of a server, made by whoever makes it
 //! job item                      of each item of a job, with the same beneath it
 //! group                         of a group that its deadline sent to the judge, and no request
 //! ```

@@ -83,8 +83,26 @@ impl Span {
         }
     }
 
+    /// For work on another thread, which is part of the span and does not make it last: it ends with whoever waits.
+    pub(crate) fn aside(&self) -> Aside {
+        let parent = self.0.span().span_context().clone();
+        Aside(Context::new().with_remote_span_context(parent))
+    }
+
     /// Ends it, as dropping it does.
     pub(crate) fn end(self) {}
+}
+
+/// A span as others see it.
+#[derive(Debug)]
+pub(crate) struct Aside(Context);
+
+impl Aside {
+    /// Does something as a part of it.
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        let _current = self.0.attach();
+        work()
+    }
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -11,7 +11,7 @@ pub(crate) mod jobs;
 pub(crate) mod verdicts;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -68,6 +68,8 @@ pub struct Store {
     orders: Option<Mutex<Sender<Order>>>,
     writer: Option<JoinHandle<()>>,
     fails: Arc<AtomicBool>,
+    /// Changes that no commit has taken yet.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Store {
@@ -112,12 +114,14 @@ impl Store {
         transaction.commit().map_err(StoreError::of)?;
         let database = Arc::new(database);
         let fails = Arc::new(AtomicBool::new(false));
+        let waiting = Arc::new(AtomicUsize::new(0));
         let (orders, taken) = channel();
         let writer = {
-            let (database, fails) = (Arc::clone(&database), Arc::clone(&fails));
+            let (database, fails, waiting) =
+                (Arc::clone(&database), Arc::clone(&fails), Arc::clone(&waiting));
             std::thread::Builder::new()
                 .name("store".to_owned())
-                .spawn(move || write(&database, &taken, &fails))
+                .spawn(move || write(&database, &taken, (&fails, &waiting)))
                 .map_err(StoreError::of)?
         };
         Ok(Self {
@@ -125,12 +129,23 @@ impl Store {
             orders: Some(Mutex::new(orders)),
             writer: Some(writer),
             fails,
+            waiting,
         })
     }
 
     /// Whether something could not be written. The database then takes nothing more until it is opened anew.
     pub fn fails(&self) -> bool {
         self.fails.load(Ordering::Relaxed)
+    }
+
+    /// Changes that wait for a commit.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What of the file is in memory, in bytes: at most [`PAGES`].
+    pub(crate) fn pages_in_memory(&self) -> usize {
+        self.database.cache_stats().used_bytes()
     }
 
     /// Reads what the last commit left. It blocks for as long as pages take to come from the disk.
@@ -178,6 +193,7 @@ impl Store {
 
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
             // Without a writer the order is dropped, and with it the sender that somebody waits for.
             let _ = orders.lock().unwrap_or_else(PoisonError::into_inner).send(order);
         }
@@ -199,7 +215,7 @@ fn ended() -> StoreError {
 }
 
 /// The writing thread, until nobody can order any more.
-fn write(database: &Database, orders: &Receiver<Order>, fails: &AtomicBool) {
+fn write(database: &Database, orders: &Receiver<Order>, (fails, left): (&AtomicBool, &AtomicUsize)) {
     // Since when something is not on the disk.
     let mut off_disk: Option<Instant> = None;
     loop {
@@ -222,6 +238,7 @@ fn write(database: &Database, orders: &Receiver<Order>, fails: &AtomicBool) {
             .chain(waiting)
             .map(|order| (order.change, order.told))
             .unzip();
+        left.fetch_sub(changes.len(), Ordering::Relaxed);
         // However fast soft changes come, they do not keep each other off the disk, where pages that are of no use any
         // more become free.
         let due = off_disk.is_some_and(|since| since.elapsed() >= SYNC);

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rewardanything_core::Scripted;
+use rewardanything_serve::groups::Timing;
 use rewardanything_serve::{CacheSettings, Settings, Store};
 use serde_json::{Value, json};
 
@@ -425,4 +426,60 @@ fn who_goes_away_leaves_no_job_half_done() {
         let job = server.get(&format!("{path}?wait=10"));
         assert!(job.status == 404 || job.json()["state"] != "running", "{job:?}");
     }
+}
+
+/// Whatever callers leave behind, in groups, batches and jobs, goes by itself.
+#[test]
+fn nothing_is_held_once_nobody_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = remembering();
+    settings.groups.timing = Timing {
+        wait: Duration::from_millis(100),
+        grace: Duration::from_millis(50),
+        keep: Duration::from_millis(300),
+    };
+    let server = Server::over(by_number(), settings, opened(&folder.path().join("store")));
+    let held = |what: &str| metric(&server, &format!("held{{what=\"{what}\"}}"));
+    let mut most = 0;
+    for turn in 0..60 {
+        let sample = |index: u64| {
+            let path = format!("/get_reward?n=3&principle=p&group=g{turn}&index={index}");
+            let body = json!({"query": [format!("q? sleep 5 {index}")], "prompts": ["q?"]}).to_string();
+            send(server.address, "POST", &path, &[], &body)
+        };
+        let batch = [
+            item(turn, &[("a", "sleep 20 1"), ("b", "2")]).to_string(),
+            "{}".to_owned(),
+        ]
+        .join("\n");
+        let left = [
+            sample(0),
+            sample(1),
+            send(server.address, "POST", "/v1/judge/batch", &[], &batch),
+            send(
+                server.address,
+                "POST",
+                "/v1/jobs",
+                &[],
+                &json!({"items": items(3, "sleep 2"), "key": format!("job {turn}")}).to_string(),
+            ),
+        ];
+        thread::sleep(Duration::from_micros(turn * 200));
+        most = most.max(held("groups") + held("job_tasks"));
+        drop(left);
+    }
+    assert!(most > 0, "there was something to hold");
+    let until = Instant::now() + Duration::from_secs(20);
+    for what in ["groups", "group_calls", "job_tasks", "store_changes", "replies"] {
+        while held(what) > 0 {
+            assert!(Instant::now() < until, "{} {what} stay", held(what));
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    // The call that asks for it is a connection of its own, and the server's clocks and accepting are tasks too.
+    while held("tasks") > 8 {
+        assert!(Instant::now() < until, "{} tasks stay", held("tasks"));
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(metric(&server, "store_page_bytes") > 0);
 }
