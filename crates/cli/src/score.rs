@@ -168,7 +168,9 @@ type Parts = BTreeMap<String, (usize, Figure)>;
 impl Report {
     fn new(items: &[Sample], predicted: &Predictions) -> Self {
         let (mut counts, mut taus, mut gains) = (Vec::new(), Vec::new(), Vec::new());
-        let mut by = Labels::default().parts().map(|(name, _)| (name, Breakdown::default()));
+        let mut by = Labels::default()
+            .parts()
+            .map(|(name, _)| (name, Breakdown::default()));
         let mut parsed = PairCounts::default();
         for (item, scores) in items.iter().zip(predicted) {
             let count = item.gold.count(scores.as_deref());
@@ -199,7 +201,10 @@ impl Report {
             accuracy_of_parsed: parsed.accuracy(),
             tau_b: figure(&taus),
             ndcg: figure(&gains),
-            by: by.into_iter().map(|(name, breakdown)| (name, breakdown.figures())).collect(),
+            by: by
+                .into_iter()
+                .map(|(name, breakdown)| (name, breakdown.figures()))
+                .collect(),
         }
     }
 
@@ -304,7 +309,9 @@ fn show(reports: &[(&str, Report)]) -> String {
     out.push_str("\n95% intervals by bootstrap over items\n");
     for (name, parts) in &judge.by {
         if !parts.is_empty() {
-            let head = [*name, "pairwise accuracy"].map(|name| pad(name, COLUMN)).concat();
+            let head = [*name, "pairwise accuracy"]
+                .map(|name| pad(name, COLUMN))
+                .concat();
             out.push_str(&format!("\n{head}items\n"));
         }
         let mut parts: Vec<_> = parts.iter().collect();
@@ -369,7 +376,11 @@ mod tests {
         assert_eq!(report.accuracy_of_parsed, Some(0.75));
         assert_eq!(report.tau_b.map(|(value, _)| value), Some(1.0 / 3.0));
         let part = |by: &str, part: &str| {
-            let (_, parts) = report.by.iter().find(|(name, _)| *name == by).expect("a breakdown");
+            let (_, parts) = report
+                .by
+                .iter()
+                .find(|(name, _)| *name == by)
+                .expect("a breakdown");
             parts[part].1.map(|(value, _)| value)
         };
         assert_eq!(part("measure", "words"), Some(0.75));

@@ -77,9 +77,13 @@ pub type Parts<'a> = [(&'static str, Option<&'a str>); 8];
 impl Labels {
     /// Where the item belongs in every breakdown.
     pub fn parts(&self) -> Parts<'_> {
-        let quality = self
-            .new_quality
-            .map(|new| if new { "a new quality" } else { "qualities of training" });
+        let quality = self.new_quality.map(|new| {
+            if new {
+                "a new quality"
+            } else {
+                "qualities of training"
+            }
+        });
         [
             ("domain", self.domain.as_deref()),
             ("category", self.category.as_deref()),

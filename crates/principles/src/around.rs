@@ -28,7 +28,11 @@ pub(crate) fn say(rule: Rule, rng: &mut impl Rng) -> Option<String> {
         Rule::Order([first, rest @ ..]) => {
             let first = wish(*first, rng);
             let rest: Vec<String> = rest.iter().map(|goal| wish(*goal, rng)).collect();
-            let then = if rng.random_bool(0.5) { ", then " } else { ", and after that " };
+            let then = if rng.random_bool(0.5) {
+                ", then "
+            } else {
+                ", and after that "
+            };
             let slots = [("{A}", first), ("{B}", rest.join(then))];
             Some(fill(frame("order", rng), &slots))
         }
@@ -119,7 +123,10 @@ mod tests {
         let slots = [("{A}", "no emoji".to_owned()), ("{B}", "fewer words".to_owned())];
         let check = |frame, expect: &str| assert_eq!(fill(frame, &slots), expect);
         check("{A} first, {B} second.", "No emoji first, fewer words second.");
-        check("Wanted: {A}. {B} settles ties.", "Wanted: no emoji. Fewer words settles ties.");
+        check(
+            "Wanted: {A}. {B} settles ties.",
+            "Wanted: no emoji. Fewer words settles ties.",
+        );
     }
 
     #[test]
@@ -134,11 +141,16 @@ mod tests {
                 assert!(!text.contains(['{', '}']), "{text}");
                 for goal in rule.goals() {
                     let noun = goal.quality().noun();
-                    let named = [noun.text, noun.one].iter().any(|name| text.to_lowercase().contains(&name.to_lowercase()));
+                    let named = [noun.text, noun.one]
+                        .iter()
+                        .any(|name| text.to_lowercase().contains(&name.to_lowercase()));
                     assert!(named, "{} in {text}", noun.text);
                 }
             }
         }
-        assert_eq!(say(Rule::Order(&[Goal::Amount(WORDS, Direction::More)]), &mut rng), None);
+        assert_eq!(
+            say(Rule::Order(&[Goal::Amount(WORDS, Direction::More)]), &mut rng),
+            None
+        );
     }
 }

@@ -119,7 +119,8 @@ impl Rule {
         if let Some((measure, direction)) = self.as_measure() {
             return compose::phrase(measure, direction, rng, split);
         }
-        if split == Split::Train && rng.random_bool(BY_CROWD)
+        if split == Split::Train
+            && rng.random_bool(BY_CROWD)
             && let Some(text) = around::say(self, rng)
         {
             return compose::say(&[text], rng, split);

@@ -96,13 +96,21 @@ mod tests {
     #[test]
     fn frames_of_rules_have_their_slots() {
         let once = |text: &str, slot: &str| text.matches(slot).count() == 1;
-        assert!(RULES.keys().all(|name| ["order", "points", "single"].contains(name)));
+        assert!(
+            RULES
+                .keys()
+                .all(|name| ["order", "points", "single"].contains(name))
+        );
         for frame in frames("order") {
             assert!(once(frame, "{A}") && once(frame, "{B}"), "{frame}");
         }
         for frame in frames("points") {
             let slots = ["{T}", "{T;}", "{O}", "{S}"];
-            assert_eq!(slots.iter().filter(|slot| once(frame, slot)).count(), 1, "{frame}");
+            assert_eq!(
+                slots.iter().filter(|slot| once(frame, slot)).count(),
+                1,
+                "{frame}"
+            );
         }
         for frame in frames("single") {
             assert!(once(frame, "{A}"), "{frame}");
