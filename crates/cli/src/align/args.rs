@@ -25,7 +25,7 @@ group to pairs.jsonl, in TRL's layout, for training elsewhere.
 Examples:
   rewardanything align --policy ./policy --judge nano --principle 'The fewer words, the better.' \\
       --prompts prompts.jsonl --output runs/shorter --watch-measure words
-  rewardanything align --config recipes/align/fewer-commas.toml
+  rewardanything align --config recipes/align/case.toml --principle 'The fewer words, the better.' --output runs/fewer-words
   rewardanything align --method best-of-n --policy http://localhost:8000 --judge nano --principle @principle.txt \\
       --prompts prompts.jsonl --output runs/pairs
   rewardanything align report --before ./policy --after runs/shorter --judge nano \\
