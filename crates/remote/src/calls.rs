@@ -147,11 +147,11 @@ mod tests {
         assert!(Call::begin("GET", "http://x/").headers().is_empty());
         let check = |flags: TraceFlags, state: &str, expect: &str| {
             let caller = SpanContext::new(
-                TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap(),
-                SpanId::from_hex("b7ad6b7169203331").unwrap(),
+                TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").expect("a caller that can be told"),
+                SpanId::from_hex("b7ad6b7169203331").expect("a caller that can be told"),
                 flags,
                 true,
-                state.parse::<TraceState>().unwrap(),
+                state.parse::<TraceState>().expect("a caller that can be told"),
             );
             let current = Context::new().with_remote_span_context(caller).attach();
             let there = here();
@@ -160,7 +160,7 @@ mod tests {
             let headers = std::thread::spawn(move || {
                 there.within(|| Call::begin("POST", "http://x:1/v1/chat/completions").headers())
             });
-            let mut headers = headers.join().unwrap();
+            let mut headers = headers.join().expect("a caller that can be told");
             headers.sort();
             let (name, parent) = &headers[0];
             assert_eq!(name, "traceparent");
